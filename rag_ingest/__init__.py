@@ -1,0 +1,1 @@
+"""PDFs and page images into a searchable LanceDB knowledge base."""

@@ -1,0 +1,1 @@
+"""Source -> Page: files, folders, globs and URLs; PDFs and images."""

@@ -1,0 +1,1 @@
+"""PageMarkdown -> Document: Markdown blocks, and pages joined to a paper."""

@@ -1,0 +1,1 @@
+"""Document -> Chunk: by headings, tables and LaTeX blocks, within a token budget."""

@@ -1,0 +1,1 @@
+"""Chunk and vector -> LanceDB: schema, ledger, upsert, search."""

@@ -1,0 +1,334 @@
+"""The values that flow between the stages, in flow order, and the Protocols of the seams.
+
+    source --load--> Page --ocr--> PageMarkdown --parse--> Document --split--> Chunk --embed--> vector --store--> LanceDB
+
+Everything here is frozen. Bad data is a value (`Failure`); bad set-up raises (see `errors`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias, runtime_checkable
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+    from PIL.Image import Image
+
+BBox: TypeAlias = tuple[float, float, float, float]
+"""Left, top, right, bottom; the unit and origin stand where it is used."""
+
+TokenCounter: TypeAlias = Callable[[str], int]
+"""Tokens of a text, special tokens not counted."""
+
+BlockKind = Literal[
+    "heading", "paragraph", "list", "table", "formula", "code",
+    "figure", "caption", "footnote", "reference", "quote", "html",
+]  # fmt: skip
+FinishReason = Literal["stop", "length", "error"]
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """One file as it was found: not opened yet.
+
+    Attributes:
+        uri: absolute path, or URL as given.
+        media: which loader reads it, a key of `registry.LOADERS`.
+    """
+
+    uri: str
+    media: str
+
+
+@dataclass(frozen=True, slots=True)
+class SourceDocument:
+    """A source that opened: what is known before any page is read.
+
+    Attributes:
+        doc_id: sha256 of the content, 64 hex digits.
+        source: absolute path, or URL as given.
+        page_count: pages in the file.
+        title: from the file's own metadata, else empty.
+        metadata: whatever the loader knows (author, page labels, arXiv fields); JSON values only.
+    """
+
+    doc_id: str
+    source: str
+    page_count: int
+    title: str = ""
+    metadata: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Word:
+    """One word of a text layer; bbox in page points, origin top-left."""
+
+    text: str
+    bbox: BBox
+
+
+@dataclass(frozen=True, slots=True)
+class TextLine:
+    """One line of a text layer; bbox in page points, origin top-left.
+
+    Attributes:
+        size_pt: median font size of its characters, 0 when unknown.
+        bold: most of its characters are set in a bold face.
+        words: the line's words, left to right; empty when the loader has no word boxes.
+    """
+
+    text: str
+    bbox: BBox
+    size_pt: float = 0.0
+    bold: bool = False
+    words: tuple[Word, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """One page, rendered.
+
+    Attributes:
+        doc_id: of the document it belongs to.
+        number: 1-based.
+        image: RGB, or None when the engine asked for none.
+        text_layer: lines in content order; None when the file has no such thing (images), () when it is empty.
+        size_pt: (width, height) in points as displayed, rotation applied.
+        rotation: degrees clockwise that the file asks to be turned by; already applied to image and boxes.
+    """
+
+    doc_id: str
+    number: int
+    image: Image | None
+    text_layer: tuple[TextLine, ...] | None
+    size_pt: tuple[float, float]
+    rotation: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """A figure on a page; bbox in page points, origin top-left, or None when the engine gives none."""
+
+    placeholder: str
+    bbox: BBox | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PageMarkdown:
+    """What an engine read from one page.
+
+    Attributes:
+        engine: its name in `registry.ENGINES`.
+        fingerprint: of everything that decides the output (see `Engine.fingerprint`).
+        finish_reason: "stop", or "length" when the token limit cut the page.
+        checks: named findings about this page (JSON values), for example `{"route": "ocr"}`.
+        seconds: the engine's wall time for this page.
+    """
+
+    doc_id: str
+    number: int
+    markdown: str
+    engine: str
+    fingerprint: str
+    finish_reason: FinishReason = "stop"
+    checks: Mapping[str, Any] = field(default_factory=dict)
+    figures: tuple[Figure, ...] = ()
+    seconds: float = 0.0
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Span:
+    """Half-open character offsets into `Document.markdown`."""
+
+    start: int
+    end: int
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.start <= self.end:
+            raise ValueError(f"span {self.start}:{self.end} is not 0 <= start <= end")
+
+    def __len__(self) -> int:
+        return self.end - self.start
+
+
+@dataclass(frozen=True, slots=True)
+class PageSpan:
+    """Where one page's Markdown lies in `Document.markdown`."""
+
+    number: int
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """One top-level block of a document.
+
+    Attributes:
+        level: 1..6 for a heading, else 0.
+        heading_path: headings above it, outermost first; for a heading, itself last.
+        pages: 1-based page numbers that it touches; empty when pages are unknown.
+    """
+
+    kind: BlockKind
+    span: Span
+    level: int
+    heading_path: tuple[str, ...]
+    pages: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """One paper: its Markdown, and what stands where.
+
+    Attributes:
+        markdown: pages joined by blank lines; never altered after this point.
+        page_spans: in page order; a failed page has none.
+        blocks: in order; together they hold every non-whitespace character of `markdown`.
+    """
+
+    doc_id: str
+    source: str
+    title: str
+    markdown: str
+    page_spans: tuple[PageSpan, ...]
+    blocks: tuple[Block, ...]
+    metadata: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """A piece of a document, as it is retrieved.
+
+    Attributes:
+        chunk_id: stable: the same document and span and context give the same id.
+        text: exactly `document.markdown[span.start:span.end]`.
+        context: what is added for reading on its own: heading path, repeated table header, caption.
+        kinds: block kinds inside, in order of first appearance.
+        token_count: of `embed_text`, by the embedder's own tokenizer.
+        bboxes: (page number, bbox in page points, origin top-left) where known.
+        metadata: `oversize` holds the reason when the chunk exceeds the token budget.
+    """
+
+    chunk_id: str
+    doc_id: str
+    text: str
+    context: str
+    span: Span
+    headings: tuple[str, ...]
+    pages: tuple[int, ...]
+    kinds: tuple[BlockKind, ...]
+    token_count: int
+    bboxes: tuple[tuple[int, BBox], ...] = ()
+    metadata: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def embed_text(self) -> str:
+        """What is embedded and counted."""
+        return f"{self.context}\n{self.text}" if self.context else self.text
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """Something that went wrong with one source or one page; the rest goes on.
+
+    Attributes:
+        source: path or URL.
+        page: 1-based, or None when the whole source failed.
+        stage: "load", "ocr", "parse", "split", "embed" or "store".
+        reason: one line that says what and, where possible, what to do.
+        doc_id: where the content could be read.
+    """
+
+    source: str
+    page: int | None
+    stage: str
+    reason: str
+    doc_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class SearchHit:
+    """One search result; a higher score is better, comparable within one result list only."""
+
+    chunk_id: str
+    doc_id: str
+    source: str
+    title: str
+    text: str
+    context: str
+    headings: tuple[str, ...]
+    pages: tuple[int, ...]
+    score: float
+    span: Span
+
+
+class Loader(Protocol):
+    """Reads one medium. Used as a context manager: leaving it ends its worker processes."""
+
+    def open(self, source: Source) -> SourceDocument:
+        """Opens a source and names its content. Raises `LoadError` when it can't be read."""
+
+    def pages(self, document: SourceDocument, numbers: Sequence[int], *, image: bool = True) -> Iterator[Page | Failure]:
+        """Yields the pages asked for, in that order; a page that can't be read is a `Failure`."""
+
+    def close(self) -> None:
+        """Ends worker processes and removes temporary files."""
+
+
+@runtime_checkable
+class Engine(Protocol):
+    """Page in, Markdown out."""
+
+    @property
+    def name(self) -> str:
+        """Its key in `registry.ENGINES`."""
+
+    @property
+    def fingerprint(self) -> str:
+        """Changes whenever the output could: engine, model, revision, prompt, generation and rendering options."""
+
+    @property
+    def needs_image(self) -> bool:
+        """False when the text layer alone is enough, so that nothing is rendered."""
+
+    @property
+    def batch_size(self) -> int:
+        """How many pages it likes at a time."""
+
+    def recognize(self, pages: Sequence[Page]) -> list[PageMarkdown | Failure]:
+        """Same length and order as `pages`; a page that fails is a `Failure` and costs that page alone."""
+
+    def close(self) -> None:
+        """Frees what it holds; a second call does nothing."""
+
+
+@runtime_checkable
+class Embedder(Protocol):
+    """Text in, unit vectors out."""
+
+    @property
+    def name(self) -> str:
+        """The model's identity as kept in a database: hub name and revision, or name and content hash."""
+
+    @property
+    def dimension(self) -> int:
+        """Length of a vector."""
+
+    @property
+    def max_tokens(self) -> int:
+        """Tokens of text that fit one vector, special tokens and document prompt taken off."""
+
+    def embed_documents(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        """float32[len(texts), dimension], unit length, same order."""
+
+    def embed_queries(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        """float32[len(texts), dimension], unit length, same order."""
+
+    def count_tokens(self, text: str) -> int:
+        """Tokens of `text` alone, without special tokens."""
+
+    def close(self) -> None:
+        """Frees what it holds."""
+
