@@ -1,6 +1,6 @@
 """The values that flow between the stages, in flow order, and the Protocols of the seams.
 
-    source --load--> Page --ocr--> PageMarkdown --parse--> Document --split--> Chunk --embed--> vector --store--> LanceDB
+    source -load-> Page -ocr-> PageMarkdown -parse-> Document -split-> Chunk -embed-> vector -store-> LanceDB
 
 Everything here is frozen. Bad data is a value (`Failure`); bad set-up raises (see `errors`).
 """
@@ -270,7 +270,9 @@ class Loader(Protocol):
     def open(self, source: Source) -> SourceDocument:
         """Opens a source and names its content. Raises `LoadError` when it can't be read."""
 
-    def pages(self, document: SourceDocument, numbers: Sequence[int], *, image: bool = True) -> Iterator[Page | Failure]:
+    def pages(
+        self, document: SourceDocument, numbers: Sequence[int], *, image: bool = True
+    ) -> Iterator[Page | Failure]:
         """Yields the pages asked for, in that order; a page that can't be read is a `Failure`."""
 
     def close(self) -> None:
@@ -331,4 +333,3 @@ class Embedder(Protocol):
 
     def close(self) -> None:
         """Frees what it holds."""
-
