@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import dataclasses
 import tomllib
-import types
 import typing
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+
+from pydantic import TypeAdapter, ValidationError
 
 from rag_ingest.embed.http import HttpEmbedOptions
 from rag_ingest.embed.sentence_transformers import EmbedOptions
@@ -79,7 +80,7 @@ def load_config(file: str | Path | None = None, settings: Iterable[str] = (), **
     for setting in settings:
         _apply(tree, setting)
     tree.update({key: value for key, value in overrides.items() if value is not None})
-    return typing.cast(Config, _build(Config, tree, ""))
+    return _checked(tree)
 
 
 def _read(path: Path) -> dict[str, Any]:
@@ -111,80 +112,38 @@ def _value(text: str) -> Any:
         return text
 
 
-def _build(cls: type, tree: Mapping[str, Any], where: str) -> Any:
-    known = {f.name: f for f in dataclasses.fields(cls)}
+def _checked(tree: Mapping[str, Any]) -> Config:
+    """Types are pydantic's work; names are ours, because it can't say which key was meant."""
+    try:
+        return TypeAdapter(Config, config={"coerce_numbers_to_str": True}).validate_python(_known(Config, tree, ""))
+    except ValidationError as e:
+        first = e.errors()[0]
+        name = ".".join(str(part) for part in first["loc"])
+        raise ConfigError(f"{name} = {first['input']!r}: {first['msg'].lower()}") from e
+
+
+def _known(cls: type, tree: Mapping[str, Any], where: str) -> dict[str, Any]:
+    """The same tree with sections checked for unknown keys, and `a,b` made a tuple where one is wanted."""
     hints = typing.get_type_hints(cls)
     values: dict[str, Any] = {}
     for key, value in tree.items():
-        name = f"{where}{key}"
-        if key not in known:
-            raise ConfigError(f"unknown configuration key {name!r}{nearest(key, list(known))}{_elsewhere(key, where)}")
-        values[key] = _coerce(hints[key], value, name)
-    return cls(**values)
+        if key not in hints:
+            raise ConfigError(
+                f"unknown configuration key '{where}{key}'{nearest(key, list(hints))}{_homes(key, where)}"
+            )
+        hint = hints[key]
+        if dataclasses.is_dataclass(hint):
+            if not isinstance(value, Mapping):
+                raise ConfigError(f"{key} is a section: write {key}.KEY=VALUE, or [{key}] in a TOML file")
+            value = _known(typing.cast(type, hint), value, f"{where}{key}.")
+        elif typing.get_origin(hint) is tuple and isinstance(value, str):
+            value = tuple(item.strip() for item in value.split(",") if item.strip())
+        values[key] = value
+    return values
 
 
-def _elsewhere(key: str, where: str) -> str:
-    """Names the sections that do have the key."""
-    if where:
-        return ""
-    homes = [
-        f"{section.name}.{key}"
-        for section in dataclasses.fields(Config)
-        if callable(section.default_factory)
-        and isinstance(section.default_factory, type)
-        and dataclasses.is_dataclass(section.default_factory)
-        and key in {f.name for f in dataclasses.fields(section.default_factory)}
-    ]
-    return f" (known as {', '.join(homes)})" if homes else ""
-
-
-def _coerce(hint: Any, value: Any, name: str) -> Any:
-    if dataclasses.is_dataclass(hint):
-        if not isinstance(value, Mapping):
-            raise ConfigError(f"{name} is a section: write {name}.KEY=VALUE, or [{name}] in a TOML file")
-        return _build(typing.cast(type, hint), value, f"{name}.")
-    origin = typing.get_origin(hint)
-    if origin in (typing.Union, types.UnionType):
-        return None if value is None else _union(typing.get_args(hint), value, name)
-    if origin is typing.Literal:
-        return _literal(typing.get_args(hint), value, name)
-    if origin is tuple:
-        items = value.split(",") if isinstance(value, str) else value
-        if not isinstance(items, list | tuple):
-            raise ConfigError(f"{name} = {value!r} is not a list")
-        item = typing.get_args(hint)[0]
-        return tuple(_coerce(item, i.strip() if isinstance(i, str) else i, name) for i in items if i != "")
-    return _scalar(origin or hint, value, name)
-
-
-def _union(hints: tuple[Any, ...], value: Any, name: str) -> Any:
-    problem: ConfigError | None = None
-    for hint in hints:
-        if hint is type(None):
-            continue
-        try:
-            return _coerce(hint, value, name)
-        except ConfigError as e:
-            problem = problem or e
-    raise problem or ConfigError(f"{name} takes no value")
-
-
-def _literal(allowed: tuple[Any, ...], value: Any, name: str) -> Any:
-    if value not in allowed:
-        listed = ", ".join(repr(a) for a in allowed)
-        raise ConfigError(f"{name} = {value!r} is not one of {listed}{nearest(str(value), [str(a) for a in allowed])}")
-    return value
-
-
-def _scalar(hint: Any, value: Any, name: str) -> Any:
-    if hint is Any:
-        return value
-    if hint is float and isinstance(value, int) and not isinstance(value, bool):
-        return float(value)
-    if hint is str and isinstance(value, int | float) and not isinstance(value, bool):
-        return str(value)
-    wanted = Mapping if hint in (dict, Mapping) or typing.get_origin(hint) is Mapping else hint
-    if not isinstance(value, wanted) or (isinstance(value, bool) and hint in (int, float)):
-        kind = getattr(hint, "__name__", str(hint))
-        raise ConfigError(f"{name} = {value!r} is not of type {kind}")
-    return value
+def _homes(key: str, where: str) -> str:
+    """Names the sections that do have a key that was written at the top."""
+    sections = {name: hint for name, hint in typing.get_type_hints(Config).items() if dataclasses.is_dataclass(hint)}
+    homes = [f"{name}.{key}" for name, hint in sections.items() if key in {f.name for f in dataclasses.fields(hint)}]
+    return f" (known as {', '.join(homes)})" if homes and not where else ""
