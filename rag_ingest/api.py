@@ -1,0 +1,116 @@
+"""The four verbs as functions: `ingest`, `search`, `ocr`, `split_markdown`."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from os import PathLike
+from typing import Literal
+
+from rag_ingest import registry
+from rag_ingest.config import Config
+from rag_ingest.embed.bundled import bundled_token_counter
+from rag_ingest.parse.blocks import parse_markdown
+from rag_ingest.pipeline import PageResult, Paths, Pipeline, collect
+from rag_ingest.report import IngestReport
+from rag_ingest.split import SplitOptions, split
+from rag_ingest.store.knowledge_base import KnowledgeBase
+from rag_ingest.types import Chunk, Failure, SearchHit, SourceDocument, TokenCounter
+
+SearchMode = Literal["hybrid", "vector", "text"]
+
+
+def ingest(
+    paths: Paths | str | PathLike[str],
+    db: str | PathLike[str],
+    *,
+    config: Config | None = None,
+    progress: Callable[[object], None] | None = None,
+) -> IngestReport:
+    """Reads PDFs and images into a knowledge base; what is there already and unchanged is left alone.
+
+    Args:
+        paths: files, folders, globs and fsspec URLs.
+        db: folder of the LanceDB database, made where it is missing.
+        config: options of every stage.
+        progress: called with each `Work`, `PageMarkdown`, `Failure` and `DocumentReport` as it comes.
+
+    Raises:
+        ConfigError: a wrong option, engine or model, before the first page.
+        StoreMismatchError: the database was written by another embedder.
+    """
+    config = config or Config()
+    run = registry.resolve("runner", config.runner)
+    with Pipeline(config) as pipeline:
+        report: IngestReport = run(pipeline, _as_list(paths), str(db), progress or (lambda event: None))
+        return report
+
+
+def search(
+    query: str,
+    db: str | PathLike[str],
+    *,
+    mode: SearchMode = "hybrid",
+    k: int = 10,
+    where: str | None = None,
+    config: Config | None = None,
+) -> list[SearchHit]:
+    """The `k` best chunks of a knowledge base, best first.
+
+    Args:
+        query: plain words; no query syntax.
+        db: folder of the LanceDB database.
+        mode: "vector" (meaning), "text" (words, BM25) or "hybrid" (both, by reciprocal rank fusion).
+        k: how many.
+        where: a filter, for example `page >= 3 and source contains 'attention'`.
+        config: only where the embedder needs options that the database can't know (an API key, a device).
+
+    Raises:
+        StoreError: there is no knowledge base.
+        StoreMismatchError: `config` names another embedder than the one that wrote it.
+        ConfigError: the filter can't be read.
+    """
+    with KnowledgeBase.open(str(db)) as kb:
+        if mode == "text":
+            return kb.search(query, None, mode=mode, k=k, where=where)
+        with Pipeline(config or kb.config(Config())) as pipeline:
+            kb.require_embedder(pipeline.embedder.name, pipeline.embedder.dimension)
+            vector = pipeline.embedder.embed_queries([query])[0]
+            return kb.search(query, vector, mode=mode, k=k, where=where)
+
+
+def ocr(
+    paths: Paths | str | PathLike[str], *, engine: str | None = None, config: Config | None = None
+) -> Iterator[tuple[SourceDocument, list[PageResult]] | Failure]:
+    """Yields each document with what the engine read from its pages, in page order; no database is touched.
+
+    A page that failed is a `Failure` in its place; a source that failed is a `Failure` of its own.
+
+    Raises:
+        ConfigError: a wrong option, engine or model, before the first page.
+    """
+    config = config or Config()
+    with Pipeline(replace(config, engine=engine) if engine else config) as pipeline:
+        for item in collect(pipeline.recognize(pipeline.read(_as_list(paths)))):
+            yield item if isinstance(item, Failure) else (item[0].document, item[1])
+
+
+def split_markdown(text: str, max_tokens: int = 256, count_tokens: TokenCounter | None = None) -> list[Chunk]:
+    """Splits Markdown by headings, tables and LaTeX blocks within a token budget.
+
+    Args:
+        text: Markdown; `<!-- page N -->` markers give the chunks their pages.
+        max_tokens: of context and text together.
+        count_tokens: tokens of a text; by default the WordPiece tokenizer of all-MiniLM-L6-v2.
+
+    Returns:
+        Chunks in order; `chunk.text` is exactly `text[chunk.span.start:chunk.span.end]`.
+    """
+    doc_id = hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+    document = parse_markdown(text, doc_id=doc_id)
+    return list(split(document, SplitOptions(), count_tokens or bundled_token_counter(), max_tokens))
+
+
+def _as_list(paths: Paths | str | PathLike[str]) -> Paths:
+    return [paths] if isinstance(paths, str | PathLike) else paths
