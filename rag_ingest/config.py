@@ -54,7 +54,7 @@ class Config:
 
     def options_for(self, name: str) -> Any:
         """The options of a registered name: `lightonocr` reads `[ocr]`, a plug-in `[plugins.NAME]`."""
-        section = _SECTIONS.get(name)
+        section = section_of(name)
         return getattr(self, section) if section else dict(self.plugins.get(name, {}))
 
 
@@ -70,13 +70,31 @@ _SECTIONS = {
 }
 
 
-def load_config(file: str | Path | None = None, settings: Iterable[str] = (), **overrides: Any) -> Config:
-    """Defaults, then the TOML file, then `section.key=value` settings, then keyword overrides that are not None.
+def section_of(name: str) -> str | None:
+    """The section that a registered name reads; None for a plug-in."""
+    return _SECTIONS.get(name)
+
+
+def load_config(
+    file: str | Path | None = None,
+    settings: Iterable[str] = (),
+    *,
+    base: Mapping[str, Any] | None = None,
+    **overrides: Any,
+) -> Config:
+    """Defaults, then `base`, the TOML file, `section.key=value` settings, and keyword overrides that are not None.
+
+    Args:
+        file: a TOML file.
+        settings: `section.key=value`; the value is TOML, or text where it is no TOML.
+        base: a tree like a parsed TOML file, for example what a knowledge base remembers.
+        overrides: top-level keys such as `engine`, or dotted ones.
 
     Raises:
         ConfigError: no such file, no TOML, an unknown key, a value of the wrong type or out of range.
     """
-    tree = _read(Path(file)) if file is not None else {}
+    tree: dict[str, Any] = dict(base or {})
+    tree.update(_read(Path(file)) if file is not None else {})
     for setting in settings:
         _apply(tree, setting)
     tree.update({key: value for key, value in overrides.items() if value is not None})

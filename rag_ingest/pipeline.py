@@ -16,10 +16,10 @@ from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 from os import PathLike
 from types import TracebackType
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from rag_ingest import registry
-from rag_ingest.config import Config
+from rag_ingest.config import Config, section_of
 from rag_ingest.errors import LoadError
 from rag_ingest.load.discover import find_sources
 from rag_ingest.parse.assemble import assemble
@@ -47,15 +47,22 @@ Paths: TypeAlias = Sequence[str | PathLike[str]]
 
 @dataclass(frozen=True)
 class Work:
-    """One document's share of OCR: the pages to read, and those that were read before."""
+    """One document's share of OCR.
+
+    Attributes:
+        todo: page numbers to read.
+        done: pages that were read before.
+        skip: why nothing is to be done at all ("unchanged", "duplicate"), else empty.
+    """
 
     document: SourceDocument
     todo: tuple[int, ...]
     done: Mapping[int, PageMarkdown] = field(default_factory=dict)
+    skip: Literal["", "unchanged", "duplicate"] = ""
 
 
-Plan: TypeAlias = Callable[[SourceDocument], Work | None]
-"""Decides what is left to do for a document; None leaves it out."""
+Plan: TypeAlias = Callable[[SourceDocument], Work]
+"""Decides what is left to do for a document."""
 
 
 def all_pages(document: SourceDocument) -> Work:
@@ -78,8 +85,6 @@ def read(
             yield Failure(source.uri, None, "load", str(e))
             continue
         work = plan(document)
-        if work is None:
-            continue
         yield work
         if work.todo:
             yield from medium.pages(document, work.todo, image=image)
@@ -195,6 +200,13 @@ class Pipeline:
             self._stack.callback(loader.close)
             self._loaders[media] = loader
         return self._loaders[media]
+
+    @property
+    def embedder_settings(self) -> dict[str, Any]:
+        """What `load_config` needs to make the same embedder again; kept in the knowledge base for `search`."""
+        name = self.config.embedder
+        section = section_of(name)
+        return {"embedder": name, section: asdict(self.config.options_for(name))} if section else {"embedder": name}
 
     @property
     def ocr_fingerprint(self) -> str:
