@@ -1,0 +1,255 @@
+"""`rag-ingest`: the command line. Results go to stdout; progress, summaries and errors to stderr.
+
+Exit codes: 0 all done, 2 usage or configuration, 3 finished with failures recorded, 1 anything else.
+Nothing heavy is imported before a command runs.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import click
+import typer
+from typer.core import TyperGroup
+
+from rag_ingest import __version__
+from rag_ingest.errors import ConfigError, ModelError, RagIngestError, StoreMismatchError
+
+EXIT_ERROR, EXIT_USAGE, EXIT_FAILURES = 1, 2, 3
+
+
+class Commands(TyperGroup):
+    """Turns the package's own errors into one line and an exit code."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Runs the command that was asked for."""
+        try:
+            return super().invoke(ctx)
+        except RagIngestError as e:
+            usage = isinstance(e, ConfigError | ModelError | StoreMismatchError)
+            typer.echo(f"error: {e}", err=True)
+            raise typer.Exit(EXIT_USAGE if usage else EXIT_ERROR) from e
+        except KeyboardInterrupt:
+            typer.echo("interrupted", err=True)
+            raise typer.Exit(EXIT_ERROR) from None
+
+
+app = typer.Typer(
+    cls=Commands,
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    help="PDFs and page images into a searchable LanceDB knowledge base, read by LightOnOCR-2-1B.",
+)
+
+PathsArgument = Annotated[
+    list[str],
+    typer.Argument(
+        metavar="PATH...", help="Files, folders, globs or URLs (s3://, https://, file://).", show_default=False
+    ),
+]
+DbOption = Annotated[
+    Path, typer.Option("--db", metavar="DIR", help="Folder of the knowledge base.", show_default=False)
+]
+ConfigOption = Annotated[Path | None, typer.Option("--config", metavar="FILE", help="TOML file with options.")]
+SetOption = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="KEY=VALUE", help="One option, e.g. split.max_tokens=200. Repeatable."),
+]
+EngineOption = Annotated[
+    str | None, typer.Option("--engine", metavar="NAME", help="auto, lightonocr, server, layout or textlayer.")
+]
+PasswordOption = Annotated[
+    str | None,
+    typer.Option("--password", help="Password of encrypted PDFs.", envvar="RAG_INGEST_PASSWORD", show_envvar=True),
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="JSON on stdout and nothing else.")]
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(__version__)
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+    ] = False,
+    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Say more on stderr, tracebacks included.")] = False,
+) -> None:
+    logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s", stream=sys.stderr)
+    logging.getLogger("rag_ingest").setLevel(logging.DEBUG if verbose else logging.WARNING)
+    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+
+
+@app.command()
+def ingest(
+    paths: PathsArgument,
+    db: DbOption,
+    config: ConfigOption = None,
+    engine: EngineOption = None,
+    settings: SetOption = None,
+    runner: Annotated[str | None, typer.Option("--runner", metavar="NAME", help="Where it runs: local.")] = None,
+    password: PasswordOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Read PDFs and images into a knowledge base; what is in it and unchanged is left alone."""
+    from rag_ingest.config import load_config
+    from rag_ingest.console import IngestProgress, print_ingest_report
+    from rag_ingest.load.discover import find_sources
+    from rag_ingest.types import Source
+
+    options = load_config(config, [*(settings or []), *_password(password)], engine=engine, runner=runner)
+    found = list(find_sources(paths))
+    if not any(isinstance(item, Source) for item in found):
+        raise ConfigError(
+            "nothing to ingest: " + "; ".join(item.reason for item in found if not isinstance(item, Source))
+        )
+    from rag_ingest.api import ingest as run
+
+    with IngestProgress(len(found)) as progress:
+        report = run(paths, db, config=options, progress=progress)
+    if as_json:
+        _print_json(report.as_json())
+    print_ingest_report(report)
+    if report.interrupted:
+        raise typer.Exit(EXIT_ERROR)
+    if report.failures:
+        raise typer.Exit(EXIT_FAILURES)
+
+
+@app.command()
+def search(
+    query: Annotated[str, typer.Argument(help="Plain words.", show_default=False)],
+    db: DbOption,
+    mode: Annotated[str, typer.Option("--mode", help="hybrid, vector or text.")] = "hybrid",
+    k: Annotated[int, typer.Option("-k", min=1, help="How many chunks.")] = 5,
+    where: Annotated[
+        str | None,
+        typer.Option("--where", metavar="EXPR", help="Filter, e.g. \"page >= 3 and title contains 'attention'\"."),
+    ] = None,
+    config: ConfigOption = None,
+    settings: SetOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Search a knowledge base: the best chunks with their headings and pages."""
+    from rag_ingest.api import search as run
+    from rag_ingest.config import load_config
+    from rag_ingest.console import hit_json, print_hits
+
+    if mode not in ("hybrid", "vector", "text"):
+        raise ConfigError(f"--mode {mode!r} is not one of hybrid, vector, text")
+    options = load_config(config, settings or []) if config or settings else None
+    hits = run(query, db, mode=mode, k=k, where=where, config=options)  # type: ignore[arg-type]  # checked above
+    if as_json:
+        for hit in hits:
+            _print_json(hit_json(hit))
+    else:
+        print_hits(hits)
+
+
+@app.command()
+def ocr(
+    paths: PathsArgument,
+    output: Annotated[
+        Path | None, typer.Option("-o", "--output", metavar="DIR|FILE", help="Where to write; stdout without it.")
+    ] = None,
+    engine: EngineOption = None,
+    config: ConfigOption = None,
+    settings: SetOption = None,
+    password: PasswordOption = None,
+) -> None:
+    """Turn pages into Markdown, with `<!-- page N -->` before each page; no database is touched."""
+    from rag_ingest.config import load_config
+    from rag_ingest.ocr_output import write_markdown
+
+    options = load_config(config, [*(settings or []), *_password(password)], engine=engine)
+    if not write_markdown(paths, output, options):
+        raise typer.Exit(EXIT_FAILURES)
+
+
+@app.command()
+def split(
+    file: Annotated[str, typer.Argument(metavar="FILE.md", help="Markdown file, or - for stdin.", show_default=False)],
+    max_tokens: Annotated[int, typer.Option("--max-tokens", min=16, help="Of context and text together.")] = 256,
+    as_json: JsonOption = False,
+) -> None:
+    """Split a Markdown file and show the chunks."""
+    from rag_ingest.api import split_markdown
+    from rag_ingest.console import chunk_json, print_chunks
+
+    chunks = split_markdown(_read_text(file), max_tokens=max_tokens)
+    if as_json:
+        for chunk in chunks:
+            _print_json(chunk_json(chunk))
+    else:
+        print_chunks(chunks)
+
+
+@app.command()
+def status(db: DbOption, as_json: JsonOption = False) -> None:
+    """What is in a knowledge base: documents, pages by state, chunks, failures with reasons, engines."""
+    from rag_ingest.console import print_status, status_json
+    from rag_ingest.store.knowledge_base import KnowledgeBase
+
+    with KnowledgeBase.open(str(db)) as kb:
+        found = kb.status()
+    if as_json:
+        _print_json(status_json(found))
+    else:
+        print_status(found, str(db))
+
+
+@app.command()
+def doctor(
+    config: ConfigOption = None,
+    settings: SetOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Check devices, packages and models, and say which engine `auto` would choose."""
+    from rag_ingest.config import load_config
+    from rag_ingest.doctor import examine, print_examination
+
+    findings = examine(load_config(config, settings or []))
+    if as_json:
+        _print_json(findings)
+    else:
+        print_examination(findings)
+    if findings["problems"]:
+        raise typer.Exit(EXIT_ERROR)
+
+
+def _password(password: str | None) -> list[str]:
+    return [f"load.password={json.dumps(password)}"] if password else []
+
+
+def _read_text(file: str) -> str:
+    """The exact characters: no newline translation, so that spans fit the file."""
+    try:
+        data = sys.stdin.buffer.read() if file == "-" else Path(file).read_bytes()
+        return data.decode("utf-8")
+    except OSError as e:
+        raise ConfigError(f"{file} can't be read: {e.strerror}") from e
+    except UnicodeDecodeError as e:
+        raise ConfigError(f"{file} is not UTF-8 text (byte {e.start})") from e
+
+
+def _print_json(value: Any) -> None:
+    typer.echo(json.dumps(value, ensure_ascii=False))
+
+
+def main() -> None:
+    """Entry point of `rag-ingest`."""
+    app()
+
+
+if __name__ == "__main__":
+    main()

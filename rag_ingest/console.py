@@ -1,0 +1,231 @@
+"""What a person sees: progress and summaries on stderr, results on stdout; and the rows of `--json`."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from types import TracebackType
+from typing import Any
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from rag_ingest.report import DocumentReport, IngestReport, failure_json
+from rag_ingest.types import Chunk, Failure, PageMarkdown, SearchHit
+
+SHOWN_FAILURES = 20
+
+err = Console(stderr=True, highlight=False, soft_wrap=True)
+out = Console(highlight=False, soft_wrap=True, markup=False)
+
+
+class _Progress:
+    """A bar on a terminal, a line a document elsewhere; documents, pages, pages/s and time left."""
+
+    def __init__(self, documents: int) -> None:
+        self.total = documents
+        self.documents = 0
+        self.pages = 0
+        self.page_total = 0
+        self.started = time.perf_counter()
+        columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[note]}"))
+        self.bar = Progress(*columns, TimeElapsedColumn(), console=err, transient=True, disable=not err.is_terminal)
+        self.task = self.bar.add_task("starting", total=max(1, documents), note="")
+
+    def __enter__(self) -> Any:
+        self.bar.start()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
+        self.bar.stop()
+
+    def show(self, description: str) -> None:
+        """Redraws; the time left comes from the share of documents that are done."""
+        elapsed = time.perf_counter() - self.started
+        share = (self.documents + self._share_of_open_document()) / max(1, self.total)
+        left = f", {_duration(elapsed / share - elapsed)} left" if share > 0.02 and share < 1 else ""
+        note = f"{self.documents}/{self.total} documents, {self.pages} pages, {self.pages / elapsed:.1f} pages/s{left}"
+        self.bar.update(self.task, completed=share * max(1, self.total), description=description, note=note)
+
+    def _share_of_open_document(self) -> float:
+        return 0.0
+
+    def line(self, text: str) -> None:
+        """One line for a log file; a terminal has the bar."""
+        if not err.is_terminal:
+            err.print(f"[{self.documents}/{self.total}] {text}", markup=False)
+
+
+class IngestProgress(_Progress):
+    """Follows the events of `api.ingest`."""
+
+    def __init__(self, documents: int) -> None:
+        super().__init__(documents)
+        self.open_pages = 0
+        self.open_done = 0
+
+    def __call__(self, event: object) -> None:
+        """Takes one event."""
+        if isinstance(event, DocumentReport):
+            self.documents += 1
+            self.open_pages = self.open_done = 0
+            self.line(document_line(event))
+            self.show("reading")
+        elif isinstance(event, PageMarkdown) or (isinstance(event, Failure) and event.page is not None):
+            self.pages += 1
+            self.open_done += 1
+            self.show("reading")
+        elif hasattr(event, "todo"):
+            self.open_pages, self.open_done = len(event.todo), 0
+            self.show("reading")
+
+    def _share_of_open_document(self) -> float:
+        return 0.9 * self.open_done / self.open_pages if self.open_pages else 0.0
+
+
+class OcrProgress(_Progress):
+    """Counts the documents of `api.ocr`."""
+
+    def document(self, source: str, results: Sequence[object]) -> None:
+        """Takes one finished document."""
+        self.documents += 1
+        self.pages += len(results)
+        self.line(f"{source}: {len(results)} pages")
+        self.show("reading")
+
+
+def document_line(report: DocumentReport) -> str:
+    """One finished document in words."""
+    if report.outcome in ("unchanged", "duplicate"):
+        return f"{report.source}: {report.outcome}"
+    failed = f", {report.pages_failed} pages failed" if report.pages_failed else ""
+    cached = f" + {report.pages_cached} from the ledger" if report.pages_cached else ""
+    return f"{report.source}: {report.outcome}, {report.pages_read} pages{cached}{failed}, {report.chunks} chunks"
+
+
+def print_ingest_report(report: IngestReport) -> None:
+    """The summary table, the failures, and what to do next; all on stderr."""
+    table = Table(box=None, show_header=False, pad_edge=False)
+    documents = ", ".join(f"{n} {outcome}" for outcome, n in sorted(report.documents.items())) or "none"
+    rate = f" ({report.pages_read / report.seconds:.1f} pages/s)" if report.seconds and report.pages_read else ""
+    failed = f", {report.pages_failed} failed" if report.pages_failed else ""
+    cached = f", {report.pages_cached} from the ledger" if report.pages_cached else ""
+    table.add_row("documents", documents)
+    table.add_row("pages", f"{report.pages_read} read{cached}{failed}")
+    table.add_row("chunks", f"{report.chunks} written")
+    table.add_row("engine", f"{report.engine} ({report.engine_reason})")
+    table.add_row("embedder", report.embedder)
+    table.add_row("time", _duration(report.seconds) + rate)
+    err.print(table)
+    print_failures(report.failures)
+    if report.interrupted:
+        err.print("interrupted: everything read so far is kept; the same command goes on from here")
+    else:
+        err.print(f'next: rag-ingest search "your question" --db {report.db}', markup=False)
+
+
+def print_failures(failures: Sequence[Failure]) -> None:
+    """What failed and why, on stderr."""
+    if not failures:
+        return
+    err.print(f"{len(failures)} failed:")
+    for failure in failures[:SHOWN_FAILURES]:
+        page = f" page {failure.page}" if failure.page else ""
+        where = "" if failure.reason.startswith(failure.source) and not page else f"{failure.source}{page}: "
+        err.print(f"  {failure.stage}: {where}{failure.reason}", markup=False)
+    if len(failures) > SHOWN_FAILURES:
+        err.print(f"  … and {len(failures) - SHOWN_FAILURES} more; see rag-ingest status")
+
+
+def print_hits(hits: Sequence[SearchHit]) -> None:
+    """Search results for a person."""
+    if not hits:
+        err.print("nothing found")
+    for rank, hit in enumerate(hits, 1):
+        pages = ", ".join(map(str, hit.pages))
+        place = f"page {pages}" if len(hit.pages) == 1 else f"pages {pages}" if pages else "page unknown"
+        out.print(f"{rank}. {hit.title or hit.source}  ({place}, score {hit.score:.4f})", style="bold")
+        if hit.headings:
+            out.print("   " + " > ".join(hit.headings), style="cyan")
+        out.print(f"   {hit.source}", style="dim")
+        out.print()
+        out.print("\n".join(f"   {line}" for line in hit.text.strip().splitlines()))
+        out.print()
+
+
+def print_chunks(chunks: Sequence[Chunk]) -> None:
+    """Chunks for a person: a rule with the facts, then the text."""
+    for n, chunk in enumerate(chunks, 1):
+        pages = f", pages {','.join(map(str, chunk.pages))}" if chunk.pages else ""
+        oversize = f", oversize: {chunk.metadata['oversize']}" if "oversize" in chunk.metadata else ""
+        facts = f"{n}: {chunk.token_count} tokens, {'+'.join(chunk.kinds)}{pages}{oversize}"
+        out.print(f"──── {facts} " + "─" * max(0, 72 - len(facts)), style="bold")
+        if chunk.context:
+            out.print(chunk.context, style="cyan")
+        out.print(chunk.text.strip("\n"))
+
+
+def print_status(status: Any, db: str) -> None:
+    """The state of a knowledge base for a person; on stdout."""
+    table = Table(box=None, show_header=False, pad_edge=False)
+    table.add_row("knowledge base", db)
+    table.add_row("documents", str(status.documents))
+    table.add_row("pages", ", ".join(f"{n} {state}" for state, n in sorted(status.pages.items())) or "none")
+    table.add_row("chunks", str(status.chunks))
+    table.add_row("engines", "; ".join(map(str, status.engines)) or "none")
+    out.print(table)
+    for failure in status.failures:
+        page = f" page {failure.page}" if failure.page else ""
+        out.print(f"failed: {failure.stage}: {failure.source}{page}: {failure.reason}")
+
+
+def status_json(status: Any) -> dict[str, Any]:
+    """The object of `status --json`."""
+    return {
+        "documents": status.documents,
+        "pages": dict(status.pages),
+        "chunks": status.chunks,
+        "failures": [failure_json(f) for f in status.failures],
+        "engines": list(status.engines),
+    }
+
+
+def hit_json(hit: SearchHit) -> dict[str, Any]:
+    """A row of `search --json`."""
+    return {
+        "chunk_id": hit.chunk_id,
+        "doc_id": hit.doc_id,
+        "source": hit.source,
+        "title": hit.title,
+        "text": hit.text,
+        "context": hit.context,
+        "headings": list(hit.headings),
+        "pages": list(hit.pages),
+        "score": hit.score,
+        "span": [hit.span.start, hit.span.end],
+    }
+
+
+def chunk_json(chunk: Chunk) -> Mapping[str, Any]:
+    """A row of `split --json`."""
+    oversize = {"oversize": chunk.metadata["oversize"]} if "oversize" in chunk.metadata else {}
+    return {
+        "text": chunk.text,
+        "context": chunk.context,
+        "start": chunk.span.start,
+        "end": chunk.span.end,
+        "headings": list(chunk.headings),
+        "pages": list(chunk.pages),
+        "kinds": list(chunk.kinds),
+        "token_count": chunk.token_count,
+        **oversize,
+    }
+
+
+def _duration(seconds: float) -> str:
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    if hours:
+        return f"{hours} h {minutes:02} min"
+    return f"{minutes} min {rest:02} s" if minutes else f"{seconds:.1f} s" if seconds < 10 else f"{rest} s"
