@@ -24,7 +24,7 @@ $(VENV)/.installed: pyproject.toml configs/constraints.txt
 
 demo: install
 	@$(BIN)/rag-ingest ingest eval/corpus --db $(DB)
-	@$(BIN)/python -m eval demo --db $(DB)
+	@$(BIN)/python -m eval.demo --db $(DB)
 
 test: install
 	$(BIN)/python -m pytest -n $(JOBS) --dist loadgroup

@@ -1,0 +1,37 @@
+"""`make demo`, second half: asks the knowledge base three of the built-in corpus' questions, one of each kind."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+
+from rich.console import Console
+
+from rag_ingest import search
+
+QUESTIONS = Path(__file__).parent / "corpus" / "questions.jsonl"
+
+
+def main() -> None:
+    """Prints question, expected answer, and the best chunk with its headings and pages."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--db", default="kb", help="folder of the knowledge base")
+    db = parser.parse_args().db
+    console = Console(highlight=False, markup=False)
+    questions = [json.loads(line) for line in QUESTIONS.read_text(encoding="utf-8").splitlines() if line.strip()]
+    for stratum in ("prose", "table", "formula"):
+        question = next(q for q in questions if q["stratum"] == stratum)
+        hit = search(question["question"], db, k=1)[0]
+        console.rule(style="dim")
+        console.print(f"question  {question['question']}", style="bold")
+        console.print(f"expected  {question['answer']}  ({question['doc']}, page {question['page']})")
+        console.print(f"found in  {Path(hit.source).name}, page {', '.join(map(str, hit.pages))}")
+        console.print(f"headings  {' > '.join(hit.headings)}", style="cyan")
+        console.print()
+        console.print("\n".join(f"    {line}" for line in hit.text.strip().splitlines()))
+        console.print()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,77 @@
+"""Markdown documents -> nodes cut by headings, tables and LaTeX blocks, with exact offsets and pages."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from llama_index.core.bridge.pydantic import Field
+from llama_index.core.node_parser import NodeParser
+from llama_index.core.schema import BaseNode, MetadataMode, NodeRelationship, TextNode
+from llama_index.core.schema import Document as LlamaDocument
+from llama_index.core.utils import get_tqdm_iterable
+
+from rag_ingest.embed.bundled import bundled_token_counter
+from rag_ingest.llamaindex.reader import INTERNAL_KEYS, PAGE_SPANS
+from rag_ingest.parse.blocks import parse_markdown
+from rag_ingest.split import SplitOptions, split
+from rag_ingest.store.node_metadata import chunk_node
+from rag_ingest.types import PageSpan, Span
+
+
+class MarkdownStructureNodeParser(NodeParser):
+    """Splits Markdown by its structure within a token budget.
+
+    What LlamaIndex embeds for a node, `get_content(MetadataMode.EMBED)`, is the chunk's context (heading path, repeated
+    table header) and its text: at most `max_tokens` by `count_tokens`. All other metadata, the document's included,
+    is kept out of the embedding. Node metadata: `headings`, `pages`, `kinds`, `context`, and the document's own.
+    """
+
+    max_tokens: int = Field(default=254, ge=16, description="Token budget of context and text together")
+    count_tokens: Callable[[str], int] | None = Field(
+        default=None, exclude=True, description="Tokens of a text; by default the tokenizer of all-MiniLM-L6-v2"
+    )
+    split_settings: dict[str, Any] = Field(default_factory=dict, description="Further fields of SplitOptions")
+
+    @classmethod
+    def class_name(cls) -> str:
+        """Name for serialisation."""
+        return "MarkdownStructureNodeParser"
+
+    def _parse_nodes(self, nodes: Sequence[BaseNode], show_progress: bool = False, **kwargs: Any) -> list[BaseNode]:
+        made: list[BaseNode] = []
+        for node in get_tqdm_iterable(nodes, show_progress, "Parsing nodes"):
+            made.extend(self._nodes(node))
+        return made
+
+    def _nodes(self, node: BaseNode) -> list[TextNode]:
+        text = node.get_content(MetadataMode.NONE)
+        doc_id = node.node_id or hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+        spans = json.loads(node.metadata.get(PAGE_SPANS) or "[]")
+        document = parse_markdown(
+            text, doc_id=doc_id, page_spans=tuple(PageSpan(n, Span(start, end)) for n, start, end in spans)
+        )
+        counter = self.count_tokens or bundled_token_counter()
+        made = []
+        for chunk in split(document, SplitOptions(**self.split_settings), counter, self.max_tokens):
+            child = chunk_node(chunk)
+            child.relationships[NodeRelationship.SOURCE] = node.as_related_node_info()
+            made.append(child)
+        return made
+
+    def _postprocess_parsed_nodes(
+        self, nodes: list[BaseNode], parent_doc_map: dict[str, LlamaDocument]
+    ) -> list[BaseNode]:
+        """The base class searches the text for each node, wrong where text repeats: our offsets are put back."""
+        offsets = [(n.start_char_idx, n.end_char_idx) for n in nodes if isinstance(n, TextNode)]
+        done = super()._postprocess_parsed_nodes(nodes, parent_doc_map)
+        for node, (start, end) in zip(done, offsets, strict=True):
+            if isinstance(node, TextNode):
+                node.start_char_idx, node.end_char_idx = start, end
+            node.metadata.pop(PAGE_SPANS, None)
+            node.excluded_embed_metadata_keys = [key for key in node.metadata if key != "context"]
+            own = [key for key in node.metadata if key in (*INTERNAL_KEYS, "context")]
+            node.excluded_llm_metadata_keys = sorted({*node.excluded_llm_metadata_keys, *own})
+        return done

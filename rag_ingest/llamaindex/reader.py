@@ -1,0 +1,101 @@
+"""PDFs and page images -> LlamaIndex documents, one a paper, their text the Markdown that the engine read."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Iterator, Sequence
+from os import PathLike
+from pathlib import PurePosixPath
+from typing import Any
+
+from llama_index.core.bridge.pydantic import Field
+from llama_index.core.readers.base import BasePydanticReader
+from llama_index.core.schema import Document as LlamaDocument
+
+from rag_ingest.config import load_config
+from rag_ingest.errors import LoadError
+from rag_ingest.pipeline import Pipeline
+from rag_ingest.types import Document, Failure
+
+log = logging.getLogger(__name__)
+
+PAGE_SPANS = "page_spans"
+"""Metadata key: JSON list of [page number, start, end], character offsets into the text."""
+
+INTERNAL_KEYS = ["doc_id", PAGE_SPANS, "failed_pages"]
+
+
+class LightOnOCRReader(BasePydanticReader):
+    """Reads PDFs and images with LightOnOCR, or any other engine of the package.
+
+    A document's `id_` is the sha256 of the file, so that a docstore recognises a file that it knows. Its metadata holds
+    `source`, `file_name`, `title`, `page_count`, `engine`, and `page_spans` for `MarkdownStructureNodeParser`.
+
+    A page that fails is left out, logged, and listed in the metadata's `failed_pages`; a source that fails is logged
+    and skipped, or raises where it was the only one.
+    """
+
+    is_remote: bool = False
+    engine: str = Field(default="auto", description="auto, lightonocr, server, layout or textlayer")
+    config_file: str | None = Field(default=None, description="TOML file with options of every stage")
+    settings: list[str] = Field(default_factory=list, description="Options, e.g. 'ocr.model=/models/mine'")
+
+    @classmethod
+    def class_name(cls) -> str:
+        """Name for serialisation."""
+        return "LightOnOCRReader"
+
+    def lazy_load_data(  # type: ignore[override]  # the base takes anything
+        self, paths: str | PathLike[str] | Sequence[str | PathLike[str]], extra_info: dict[str, Any] | None = None
+    ) -> Iterator[LlamaDocument]:
+        """Yields one document a paper.
+
+        Args:
+            paths: files, folders, globs and fsspec URLs.
+            extra_info: metadata to add to every document.
+
+        Raises:
+            LoadError: nothing at all could be read.
+            ConfigError: a wrong option, engine or model.
+        """
+        wanted = [paths] if isinstance(paths, str | PathLike) else list(paths)
+        engine = None if self.engine == "auto" else self.engine
+        config = load_config(self.config_file, self.settings, engine=engine)
+        lost: list[Failure] = []
+        loaded = 0
+        with Pipeline(config) as pipeline:
+            for item in pipeline.documents(wanted):
+                if isinstance(item, Failure):
+                    log.warning("%s%s: %s", item.source, f" page {item.page}" if item.page else "", item.reason)
+                    lost.append(item)
+                    continue
+                loaded += 1
+                yield self._document(item, lost, pipeline.engine.name, extra_info or {})
+        if lost and not loaded:
+            raise LoadError("; ".join(dict.fromkeys(failure.reason for failure in lost)))
+
+    def _document(
+        self, document: Document, failures: Sequence[Failure], engine: str, extra: dict[str, Any]
+    ) -> LlamaDocument:
+        failed = [f.page for f in failures if f.doc_id == document.doc_id and f.page]
+        spans = [[p.number, p.span.start, p.span.end] for p in document.page_spans]
+        metadata = {
+            **{key: value for key, value in document.metadata.items() if isinstance(value, str | int | float)},
+            "doc_id": document.doc_id,
+            "source": document.source,
+            "file_name": PurePosixPath(document.source).name,
+            "title": document.title,
+            "page_count": len(spans) + len(failed),
+            "engine": engine,
+            PAGE_SPANS: json.dumps(spans),
+            **({"failed_pages": json.dumps(failed)} if failed else {}),
+            **extra,
+        }
+        return LlamaDocument(
+            id_=document.doc_id,
+            text=document.markdown,
+            metadata=metadata,
+            excluded_embed_metadata_keys=list(metadata),
+            excluded_llm_metadata_keys=INTERNAL_KEYS,
+        )
