@@ -1,0 +1,214 @@
+"""Pages sent to a server that serves LightOnOCR (vLLM, SGLang, llama.cpp, `transformers serve`), many in flight.
+
+One request a page: the image alone, no text, because text degrades the output or is echoed. Images are encoded as they
+are sent, so memory holds `max_in_flight` of them at most, however many pages are asked for.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import io
+import json
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+from pydantic import BaseModel
+
+from rag_ingest.errors import ConfigError, OcrError, OcrTimeout
+from rag_ingest.http import EndpointOptions, HttpClient, check_range
+from rag_ingest.types import Failure, Page, PageMarkdown
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+__all__ = ["ServerEngine", "ServerOptions"]
+
+_LONGEST_EDGE_PX = 1540  # the model's vision_config.image_size
+_MERGED_PATCH_PX = 28  # 14 px patches, merged 2 x 2
+_HINT = (
+    "start one with `vllm serve lightonai/LightOnOCR-2-1B --limit-mm-per-prompt '{\"image\": 1}' "
+    "--mm-processor-cache-gb 0 --no-enable-prefix-caching`, or read without a server: --engine layout"
+)
+# Why a reply ended -> our word; None and what is absent here means that the text can't be trusted to be whole.
+_FINISHED: dict[str | None, Literal["stop", "length"]] = {None: "stop", "stop": "stop", "length": "length"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class ServerOptions(EndpointOptions):
+    """Options of the `server` engine, beside those of every endpoint.
+
+    The defaults of generation are those that LightOn recommends for LightOnOCR-2; 64 pages in flight and 600 s are
+    those of its published throughput.
+
+    Attributes:
+        max_new_tokens: a page's limit; 1,024 cuts dense pages.
+        temperature: 0 is greedy, and then `top_p` and `seed` are not sent.
+        top_p: nucleus sampling.
+        seed: of the sampling; none when not set.
+        image_format: "png" (level 1) sends the very pixels that the `lightonocr` engine sees. "jpeg" (quality 95,
+            4:4:4) alters them slightly and takes a fifth of the processor time (on 18 pages of arXiv papers 7 ms a
+            page instead of 37), but not less network (554 kB a page instead of 394): for clients short of processor.
+    """
+
+    model: str = "lightonai/LightOnOCR-2-1B"
+    max_new_tokens: int = 4096
+    temperature: float = 0.2
+    top_p: float = 0.9
+    seed: int | None = None
+    image_format: Literal["png", "jpeg"] = "png"
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not self.model:
+            raise ConfigError("model must name what the server serves, for example lightonai/LightOnOCR-2-1B")
+        check_range("max_new_tokens", self.max_new_tokens, 1, 131_072)
+        check_range("temperature", self.temperature, 0, 2)
+        check_range("top_p", self.top_p, 0.001, 1)
+        if self.image_format not in {"png", "jpeg"}:
+            raise ConfigError(f"image_format must be png or jpeg, not {self.image_format!r}")
+
+
+class _Message(BaseModel):
+    content: str
+
+
+class _Choice(BaseModel):
+    message: _Message
+    finish_reason: str | None = None
+
+
+class _Completion(BaseModel):
+    choices: list[_Choice]
+
+
+class ServerEngine:
+    """`types.Engine` over `/chat/completions`.
+
+    A page that the server refuses, answers with something else than a completion, or does not answer within all
+    attempts is a `Failure`, a server that is gone included; `check()` finds that before the first page.
+    """
+
+    name = "server"
+    needs_image = True
+
+    def __init__(self, options: ServerOptions | None = None) -> None:
+        self.options = options or ServerOptions()
+        self._client = HttpClient(self.options, error=OcrError, timeout_error=OcrTimeout)
+
+    @property
+    def fingerprint(self) -> str:
+        """Of the model, the generation options and the image's encoding; not of the address."""
+        decides = {"image_format": self.options.image_format, "prepare": 1, **self._generation()}
+        digest = hashlib.sha256(json.dumps(decides, sort_keys=True).encode()).hexdigest()
+        return f"server:{self.options.model}:{digest[:16]}"
+
+    @property
+    def batch_size(self) -> int:
+        """As many pages as may be in flight."""
+        return self.options.max_in_flight
+
+    def check(self) -> None:
+        """Asks the server what it serves, before any page is rendered.
+
+        Raises:
+            ConfigError: no server answers, it refuses the key, or it does not list the model.
+        """
+        self._client.check(_HINT)
+
+    def recognize(self, pages: Sequence[Page]) -> list[PageMarkdown | Failure]:
+        """Same length and order as `pages`; interrupting it cancels the requests under way."""
+        return self._client.map(self._recognize, pages)
+
+    def close(self) -> None:
+        """Closes the connections; a second call does nothing."""
+        self._client.close()
+
+    async def _recognize(self, page: Page) -> PageMarkdown | Failure:
+        began = time.perf_counter()
+        try:
+            body = await self._client.in_thread(self._body, page)
+            reply = await self._client.post("/chat/completions", body, _Completion)
+            if not reply.choices:
+                raise OcrError("the server's reply has no choices")
+            choice = reply.choices[0]
+            if choice.finish_reason not in _FINISHED:
+                raise OcrError(f"the server stopped early: finish_reason {choice.finish_reason!r}")
+        except OcrError as e:
+            return Failure("", page.number, "ocr", str(e), page.doc_id)
+        return PageMarkdown(
+            page.doc_id,
+            page.number,
+            choice.message.content,
+            self.name,
+            self.fingerprint,
+            _FINISHED[choice.finish_reason],
+            seconds=time.perf_counter() - began,
+        )
+
+    def _generation(self) -> dict[str, Any]:
+        options = self.options
+        chosen: dict[str, Any] = {
+            "model": options.model,
+            "max_tokens": options.max_new_tokens,  # the older name: every server knows it
+            "temperature": options.temperature,
+        }
+        if options.temperature > 0:
+            chosen["top_p"] = options.top_p
+            if options.seed is not None:
+                chosen["seed"] = options.seed
+        return chosen
+
+    def _body(self, page: Page) -> bytes:
+        if page.image is None:
+            raise OcrError("the page has no image")
+        try:
+            encoded = _encode(_prepare(page.image), self.options.image_format)
+        except (OSError, ValueError) as e:  # PIL reads lazily: a damaged image shows here
+            raise OcrError(f"the page's image can't be read: {e}") from e
+        url = f"data:image/{self.options.image_format};base64,{base64.b64encode(encoded).decode()}"
+        content = [{"type": "image_url", "image_url": {"url": url}}]
+        return json.dumps(
+            {**self._generation(), "messages": [{"role": "user", "content": content}], "stream": False}
+        ).encode()
+
+
+def _prepare(image: Image) -> Image:
+    """RGB, at most 1540 px on the longest edge, never enlarged, padded in white to whole merged patches.
+
+    Padding here rather than in the server: its processor stretches the image to whole 14 px patches, and where their
+    number is odd the 2 x 2 merge loses the last strip.
+
+    Raises:
+        OcrError: a side is shorter than one merged patch, which gives no image token at all.
+    """
+    from PIL import Image as Pillow
+    from PIL import ImageOps
+
+    image = image.convert("RGB")
+    if max(image.size) > _LONGEST_EDGE_PX:
+        image = ImageOps.contain(image, (_LONGEST_EDGE_PX, _LONGEST_EDGE_PX), Pillow.Resampling.BICUBIC)
+    width, height = image.size
+    if min(width, height) < _MERGED_PATCH_PX:
+        raise OcrError(f"image of {width} x {height} px: a side under {_MERGED_PATCH_PX} px can't be read")
+    padded = (_whole_patches(width), _whole_patches(height))
+    if padded == image.size:
+        return image
+    canvas = Pillow.new("RGB", padded, "white")
+    canvas.paste(image, (0, 0))
+    return canvas
+
+
+def _whole_patches(side_px: int) -> int:
+    return -(-side_px // _MERGED_PATCH_PX) * _MERGED_PATCH_PX
+
+
+def _encode(image: Image, image_format: str) -> bytes:
+    buffer = io.BytesIO()
+    if image_format == "png":
+        image.save(buffer, "PNG", compress_level=1)
+    else:
+        image.save(buffer, "JPEG", quality=95, subsampling=0)
+    return buffer.getvalue()
