@@ -1,0 +1,255 @@
+"""Tables: rows by height, columns by what stays empty, cells by words, the head by its rule; out comes HTML."""
+
+from __future__ import annotations
+
+import html
+import re
+import statistics
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from rag_ingest.ocr.layout_lines import Line, Run, join_runs, overlap_1d, union, visual_lines
+from rag_ingest.ocr.layout_rules import Rule, across
+from rag_ingest.types import BBox
+
+_NUMERIC = re.compile(r"^[\s<>≤≥=~±+\-−–—*†‡§()\[\]%$€£#,.:;/×·^{}\deE]*\d[\s<>≤≥=~±+\-−–—*†‡§()\[\]%$€£#,.:;/×·^{}\da-zA-Z]{0,12}$")
+_CELL_GAP_EM = 0.62
+"""Words farther apart than this are different cells, unless no other row leaves the place free."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """One cell; `column` is its first column, `span` how many it covers."""
+
+    text: str
+    column: int
+    span: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """Rows top to bottom; the first `head` of them are header rows."""
+
+    rows: tuple[tuple[Cell, ...], ...]
+    columns: int
+    head: int
+
+    def html(self) -> str:
+        """One row a line, no blank line, everything escaped."""
+        out = ["<table>"]
+        for i, row in enumerate(self.rows):
+            if i == 0 and self.head:
+                out.append("<thead>")
+            if i == self.head:
+                out.append("<tbody>")
+            out.append(self._row(row, "th" if i < self.head else "td"))
+            if i + 1 == self.head:
+                out.append("</thead>")
+        if len(self.rows) > self.head:
+            out.append("</tbody>")
+        return "\n".join([*out, "</table>"])
+
+    def _row(self, row: Sequence[Cell], tag: str) -> str:
+        parts: list[str] = []
+        at = 0
+        for cell in row:
+            parts.extend(f"<{tag}></{tag}>" for _ in range(cell.column - at))
+            span = f' colspan="{cell.span}"' if cell.span > 1 else ""
+            parts.append(f"<{tag}{span}>{html.escape(cell.text, quote=False)}</{tag}>")
+            at = cell.column + cell.span
+        parts.extend(f"<{tag}></{tag}>" for _ in range(self.columns - at))
+        return f"<tr>{''.join(parts)}</tr>"
+
+
+@dataclass(frozen=True, slots=True)
+class _Segment:
+    """Words of one row that stand close together."""
+
+    runs: tuple[Run, ...]
+
+    @property
+    def bbox(self) -> BBox:
+        return union(run.bbox for run in self.runs)
+
+
+@dataclass(frozen=True, slots=True)
+class _Row:
+    segments: tuple[_Segment, ...]
+
+    @property
+    def bbox(self) -> BBox:
+        return union(s.bbox for s in self.segments)
+
+
+def build_table(parts: Sequence[Line], rules: Sequence[Rule]) -> Table | None:
+    """Recovers a table from its words.
+
+    Args:
+        parts: everything that stands in the table's region.
+        rules: horizontal lines there.
+
+    Returns:
+        None when there are not at least two rows and two columns.
+    """
+    rows = [_Row(_segments(line)) for line in visual_lines(parts)]
+    if len(rows) < 2:
+        return None
+    box = union(row.bbox for row in rows)
+    heights = across(rules, box[0], box[2], 0.6)
+    head = _head_rows(rows, heights)
+    columns = _columns(rows, head)
+    if len(columns) < 2:
+        return None
+    grid = [_cells(row, columns, header=i < head) for i, row in enumerate(rows)]
+    grid, head = _merge_wrapped(grid, rows, head, heights)
+    return Table(tuple(tuple(row) for row in grid), len(columns), head)
+
+
+def _segments(line: Line) -> tuple[_Segment, ...]:
+    groups: list[list[Run]] = []
+    reach = 0.0
+    for run in line.runs:
+        em = max(run.size_pt, 4.0)
+        if groups and run.bbox[0] - reach < _CELL_GAP_EM * em:
+            groups[-1].append(run)
+        else:
+            groups.append([run])
+        reach = max(reach, run.bbox[2]) if len(groups[-1]) > 1 else run.bbox[2]
+    return tuple(_Segment(tuple(group)) for group in groups)
+
+
+def _head_rows(rows: Sequence[_Row], heights: Sequence[float]) -> int:
+    """Rows above the first rule that has text above and below it, else those before the first row of numbers."""
+    middles = [(row.bbox[1] + row.bbox[3]) / 2 for row in rows]
+    for height in heights:
+        above = sum(m < height for m in middles)
+        if 0 < above < len(rows) and above <= max(1, min(6, len(rows) // 2)):
+            return above
+    for i, row in enumerate(rows[:5]):
+        texts = [join_runs(s.runs) for s in row.segments]
+        later = texts[1:] if len(texts) > 1 else []
+        if later and sum(bool(_NUMERIC.match(t)) for t in later) >= 0.5 * len(later):
+            return max(i, 0) or 1
+    return 1
+
+
+def _columns(rows: Sequence[_Row], head: int) -> list[tuple[float, float]]:
+    """x intervals of the columns: parted wherever nearly every row leaves a gap."""
+    segments = [s for row in rows for s in row.segments]
+    body = [row for row in rows[head:] if len(row.segments) > 1] or [r for r in rows if len(r.segments) > 1]
+    if not body:
+        return []
+    edges = sorted({x for s in segments for x in (s.bbox[0], s.bbox[2])})
+    allowed = 0 if len(body) < 5 else max(1, int(0.12 * len(body)))
+    body_boxes = [[s.bbox for s in row.segments] for row in body]
+    solid: list[list[float]] = []
+    for a, b in zip(edges, edges[1:], strict=False):
+        middle = (a + b) / 2
+        crossing = sum(any(box[0] < middle < box[2] for box in boxes) for boxes in body_boxes)
+        if crossing > allowed:
+            if solid and solid[-1][1] == a:
+                solid[-1][1] = b
+            else:
+                solid.append([a, b])
+    em = statistics.median([r.size_pt for s in segments for r in s.runs])
+    joined: list[list[float]] = []
+    for interval in solid:
+        if joined and interval[0] - joined[-1][1] < 0.25 * em:
+            joined[-1][1] = interval[1]
+        else:
+            joined.append(interval)
+    return [(a, b) for a, b in joined if b - a > 0.1 * em]
+
+
+def _cells(row: _Row, columns: Sequence[tuple[float, float]], *, header: bool) -> list[Cell]:
+    """Segments of a row into columns; what stands over several of them spans them."""
+    held: dict[tuple[int, int], list[Run]] = {}
+    for segment in row.segments:
+        for runs in _cut_at_gutters(segment, columns, header=header):
+            box = union(run.bbox for run in runs)
+            held.setdefault(_extent(box, columns, header=header), []).extend(runs)
+    cells: list[Cell] = []
+    for (first, last), runs in sorted(held.items()):
+        if cells and first < cells[-1].column + cells[-1].span:
+            before = cells[-1]
+            end = max(last, before.column + before.span - 1)
+            cells[-1] = Cell(f"{before.text} {join_runs(runs)}", before.column, end - before.column + 1)
+        else:
+            cells.append(Cell(join_runs(runs), first, last - first + 1))
+    return cells
+
+
+def _cut_at_gutters(segment: _Segment, columns: Sequence[tuple[float, float]], *, header: bool) -> list[list[Run]]:
+    """A segment of close-set columns is cut between words that belong to different columns."""
+    out: list[list[Run]] = [[segment.runs[0]]]
+    for before, run in zip(segment.runs, segment.runs[1:], strict=False):
+        a, b = _nearest(before.bbox, columns), _nearest(run.bbox, columns)
+        gap = run.bbox[0] - before.bbox[2]
+        clear = any(before.bbox[2] <= left + 0.5 and run.bbox[0] >= right - 0.5 for right, left in _gutters(columns))
+        if a != b and gap > (0.45 if header else 0.3) * max(run.size_pt, 4.0) and clear:
+            out.append([run])
+        else:
+            out[-1].append(run)
+    return out
+
+
+def _gutters(columns: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
+    return [(b[0], a[1]) for a, b in zip(columns, columns[1:], strict=False)]
+
+
+def _nearest(box: BBox, columns: Sequence[tuple[float, float]]) -> int:
+    middle = (box[0] + box[2]) / 2
+    return min(range(len(columns)), key=lambda i: max(columns[i][0] - middle, middle - columns[i][1], 0.0))
+
+
+def _extent(box: BBox, columns: Sequence[tuple[float, float]], *, header: bool) -> tuple[int, int]:
+    """First and last column that a cell's box stands over."""
+    over = [
+        i
+        for i, (left, right) in enumerate(columns)
+        if overlap_1d(box[0], box[2], left, right) > min(0.3 * (right - left), 0.5 * (box[2] - box[0]))
+    ]
+    if len(over) > 1:
+        return over[0], over[-1]
+    middle = (box[0] + box[2]) / 2
+    if header:
+        for i, (right, left) in enumerate((a[1], b[0]) for a, b in zip(columns, columns[1:], strict=False)):
+            if right < middle < left and not over:
+                return i, i + 1
+    return (over[0], over[0]) if over else (_nearest(box, columns), _nearest(box, columns))
+
+
+def _merge_wrapped(
+    grid: list[list[Cell]], rows: Sequence[_Row], head: int, heights: Sequence[float]
+) -> tuple[list[list[Cell]], int]:
+    """A row that only continues cells of the row above, at line distance, is joined to it."""
+    gaps = [b.bbox[1] - a.bbox[3] for a, b in zip(rows, rows[1:], strict=False)]
+    out: list[list[Cell]] = [grid[0]]
+    new_head = head
+    for i in range(1, len(grid)):
+        ruled = any(rows[i - 1].bbox[1] < h < rows[i].bbox[3] for h in heights)
+        if i != head and not ruled and _wraps(out[-1], grid[i], gaps, i, header=i < head):
+            out[-1] = _joined(out[-1], grid[i])
+            new_head -= i < head
+        else:
+            out.append(grid[i])
+    return out, new_head
+
+
+def _wraps(above: Sequence[Cell], row: Sequence[Cell], gaps: Sequence[float], i: int, *, header: bool) -> bool:
+    wide = max(gaps)
+    clear = wide > 1.6 * max(gaps[i - 1], 0.5) and wide - gaps[i - 1] > 2.0
+    taken = {c.column: c for c in above}
+    inside = all(c.column in taken and taken[c.column].span == c.span for c in row)
+    if not inside or len(row) > len(above) or any(_NUMERIC.match(c.text) for c in row):
+        return False
+    if header:
+        return any(c.text[:1].islower() or c.text[:1] in "([" for c in row) or len(row) < len(above)
+    if row[0].column == 0:
+        return clear or (len(row) == 1 and len(above) > 1 and row[0].text[:1].islower())
+    return clear or len(row) < len(above)
+
+
+def _joined(above: Sequence[Cell], row: Sequence[Cell]) -> list[Cell]:
+    added = {c.column: c.text for c in row}
+    return [replace(c, text=f"{c.text} {added[c.column]}") if c.column in added else c for c in above]
