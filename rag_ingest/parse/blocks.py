@@ -1,0 +1,102 @@
+"""One Markdown text -> its top-level blocks, with character spans of the untouched source."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from markdown_it.token import Token
+
+from rag_ingest.parse.headings import clean_title, is_title
+from rag_ingest.parse.lines import Lines, read_lines
+from rag_ingest.parse.rules import parse_tokens
+from rag_ingest.types import BlockKind
+
+_KINDS: dict[str, BlockKind] = {
+    "heading_open": "heading",
+    "paragraph_open": "paragraph",
+    "bullet_list_open": "list",
+    "ordered_list_open": "list",
+    "blockquote_open": "quote",
+    "code_block": "code",
+    "hr": "html",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class RawBlock:
+    """A block before its place in the document is known.
+
+    Attributes:
+        level: 1..6 for a heading, else 0.
+        title: a heading's words, else empty.
+    """
+
+    kind: BlockKind
+    start: int
+    end: int
+    level: int = 0
+    title: str = ""
+
+    def moved(self, offset: int) -> RawBlock:
+        """The same block in a text that has `offset` more characters before it."""
+        return RawBlock(self.kind, self.start + offset, self.end + offset, self.level, self.title)
+
+
+def read_blocks(lines: Lines) -> list[RawBlock]:
+    """Blocks in order, not overlapping; together they hold every non-whitespace character of the source."""
+    found: list[RawBlock] = []
+    covered = 0
+    for block in _token_blocks(lines):
+        if block.start >= block.end:
+            continue
+        if block.start > covered:
+            found += _leftover(lines.source, covered, block.start)
+        found.append(block)
+        covered = block.end
+    return found + _leftover(lines.source, covered, len(lines.source))
+
+
+def page_blocks(markdown: str) -> list[RawBlock]:
+    """Blocks of one page's Markdown: no construct of it can reach another page."""
+    return read_blocks(read_lines(markdown))
+
+
+def _token_blocks(lines: Lines) -> Iterator[RawBlock]:
+    tokens = parse_tokens(lines)
+    for i, token in enumerate(tokens):
+        if token.level or token.nesting < 0 or token.map is None:
+            continue
+        kind: BlockKind | None = _KINDS.get(token.type) or token.info  # type: ignore[assignment]
+        if kind is None:
+            continue
+        start, end = _span(lines, token, kind)
+        level, title = 0, ""
+        if kind == "heading":
+            title = clean_title(tokens[i + 1].content)
+            if is_title(title):
+                level = int(token.tag[1])
+            else:
+                kind = "paragraph"
+        yield RawBlock(kind, start, end, level, title)
+
+
+def _span(lines: Lines, token: Token, kind: BlockKind) -> tuple[int, int]:
+    """Without white space around; code keeps the indentation of its first line."""
+    first, after = token.map or (0, 0)
+    start, end = lines.starts[first], lines.starts[after]
+    text = lines.source[start:end]
+    end = start + len(text.rstrip())
+    lead = len(text) - len(text.lstrip())
+    if kind == "code" and not text[:lead].strip(" \t"):
+        lead = 0
+    return min(start + lead, end), end
+
+
+def _leftover(source: str, start: int, end: int) -> list[RawBlock]:
+    """Text that no rule took becomes a paragraph, so that nothing is lost."""
+    text = source[start:end]
+    if not text.strip():
+        return []
+    lead = len(text) - len(text.lstrip())
+    return [RawBlock("paragraph", start + lead, start + len(text.rstrip()))]

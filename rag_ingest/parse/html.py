@@ -1,0 +1,75 @@
+"""HTML that runs to its closing tag: tables (nested ones too), figures, comments, verbatim elements."""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_right
+
+from rag_ingest.parse.lines import Lines
+from rag_ingest.parse.stops import unclosed_html_end
+
+_TAG = re.compile(r"<(/?)(table|figure|script|pre|style|textarea)(?=[\s>/]|$)", re.IGNORECASE)
+_IMAGE = re.compile(r"<img\b[^>]*>[ \t]*$", re.IGNORECASE)
+_RAW = re.compile(r"<(!--|script\b|pre\b|style\b|textarea\b)", re.IGNORECASE)
+
+
+class HtmlIndex:
+    """Which closing tag belongs to which opening tag, in one pass with a stack an element."""
+
+    def __init__(self, lines: Lines) -> None:
+        self._lines = lines
+        self._ends: dict[tuple[int, str], int] = {}
+        self._comment_ends = [i for i, line in enumerate(lines.lines) if "-->" in line] if "-->" in lines.text else []
+        open_at: dict[str, list[tuple[int, int]]] = {}
+        for i, line in enumerate(lines.lines):
+            if "<" not in line:
+                continue
+            for tag in _TAG.finditer(line):
+                name = tag[2].lower()
+                stack = open_at.setdefault(name, [])
+                if not tag[1]:
+                    stack.append((i, tag.start()))
+                elif stack:
+                    opened = stack.pop()
+                    self._ends[(lines.offsets[opened[0]] + opened[1], name)] = i
+
+    def table_end(self, i: int, column: int, limit: int) -> int:
+        """The line after the table that opens at line `i`, else `i`. Tables that share a line stay together."""
+        end = self._element_end(i, column, "table", limit)
+        while end > i and end < limit:
+            last = self._lines.lines[end - 1]
+            tail = last.rfind("<table")
+            if tail < 0 or end - 1 == i and tail == column:
+                break
+            further = self._ends.get((self._lines.offsets[end - 1] + tail, "table"), end - 1)
+            if further < end or further >= limit:
+                break
+            end = further + 1
+        return end
+
+    def figure_end(self, i: int, column: int, limit: int) -> int:
+        """The line after the `<figure>` or lone `<img>` at line `i`, else `i`."""
+        if _IMAGE.match(self._lines.lines[i], column):
+            return i + 1
+        return self._element_end(i, column, "figure", limit)
+
+    def raw_end(self, i: int, column: int, limit: int) -> int:
+        """The line after the comment or verbatim element at line `i`, else `i`."""
+        opened = _RAW.match(self._lines.lines[i], column)
+        if not opened:
+            return i
+        if opened[1] != "!--":
+            return self._element_end(i, column, opened[1].lower(), limit)
+        if self._lines.lines[i].find("-->", column) >= 0:
+            return i + 1
+        at = bisect_right(self._comment_ends, i)
+        if at < len(self._comment_ends) and self._comment_ends[at] < limit:
+            return self._comment_ends[at] + 1
+        return unclosed_html_end(self._lines, i + 1, limit)
+
+    def _element_end(self, i: int, column: int, name: str, limit: int) -> int:
+        tag = _TAG.match(self._lines.lines[i], column)
+        if not tag or tag[1] or tag[2].lower() != name:
+            return i
+        last = self._ends.get((self._lines.offsets[i] + column, name), limit)
+        return last + 1 if last < limit else unclosed_html_end(self._lines, i + 1, limit)
