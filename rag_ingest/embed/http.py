@@ -154,8 +154,10 @@ class HttpEmbedder:
         body = {"model": self.options.model, "input": texts, "encoding_format": "float"}
         reply = await self._client.post("/embeddings", json.dumps(body).encode(), _Embeddings)
         rows = sorted(reply.data, key=lambda row: row.index)
-        if [row.index for row in rows] != list(range(len(texts))):
-            raise EmbedError(f"{self._client.url}/embeddings: {len(rows)} vectors for {len(texts)} texts")
+        numbers = [row.index for row in rows]
+        if numbers != list(range(len(texts))):
+            numbered = f", numbered {', '.join(map(str, numbers[:8]))}" if numbers else ""
+            raise EmbedError(f"{self._client.url}/embeddings: {len(rows)} vectors for {len(texts)} texts{numbered}")
         self._dimension = self._dimension or len(rows[0].embedding)
         wrong = {len(row.embedding) for row in rows} - {self._dimension}
         if wrong:

@@ -26,8 +26,7 @@ if TYPE_CHECKING:
 
 __all__ = ["ServerEngine", "ServerOptions"]
 
-_LONGEST_EDGE_PX = 1540  # the model's vision_config.image_size
-_MERGED_PATCH_PX = 28  # 14 px patches, merged 2 x 2
+_OUTPUT_VERSION = 1  # counts up when this code changes what it makes of the same answer
 _HINT = (
     "start one with `vllm serve lightonai/LightOnOCR-2-1B --limit-mm-per-prompt '{\"image\": 1}' "
     "--mm-processor-cache-gb 0 --no-enable-prefix-caching`, or read without a server: --engine layout"
@@ -80,8 +79,13 @@ class _Choice(BaseModel):
     finish_reason: str | None = None
 
 
+class _Usage(BaseModel):
+    completion_tokens: int
+
+
 class _Completion(BaseModel):
     choices: list[_Choice]
+    usage: _Usage | None = None
 
 
 class ServerEngine:
@@ -100,10 +104,20 @@ class ServerEngine:
 
     @property
     def fingerprint(self) -> str:
-        """Of the model, the generation options and the image's encoding; not of the address."""
-        decides = {"image_format": self.options.image_format, "prepare": 1, **self._generation()}
-        digest = hashlib.sha256(json.dumps(decides, sort_keys=True).encode()).hexdigest()
-        return f"server:{self.options.model}:{digest[:16]}"
+        """16 hex digits over the model's name, generation, rendering and encoding; not over the address.
+
+        A server can change its weights under one name: it takes another name, or another database, to notice.
+        """
+        from rag_ingest.ocr.lightonocr_image import RENDERING
+
+        deciding = {
+            "engine": self.name,
+            "output": _OUTPUT_VERSION,
+            "rendering": RENDERING,
+            "image_format": self.options.image_format,
+            **self._generation(),
+        }
+        return hashlib.sha256(json.dumps(deciding, sort_keys=True).encode()).hexdigest()[:16]
 
     @property
     def batch_size(self) -> int:
@@ -141,10 +155,11 @@ class ServerEngine:
         return PageMarkdown(
             page.doc_id,
             page.number,
-            choice.message.content,
+            choice.message.content.strip(),
             self.name,
             self.fingerprint,
             _FINISHED[choice.finish_reason],
+            checks={} if reply.usage is None else {"new_tokens": reply.usage.completion_tokens},
             seconds=time.perf_counter() - began,
         )
 
@@ -162,10 +177,12 @@ class ServerEngine:
         return chosen
 
     def _body(self, page: Page) -> bytes:
+        from rag_ingest.ocr.lightonocr_image import prepare
+
         if page.image is None:
-            raise OcrError("the page has no image")
+            raise OcrError("the page has no image, and this engine reads nothing else")
         try:
-            encoded = _encode(_prepare(page.image), self.options.image_format)
+            encoded = _encode(prepare(page.image), self.options.image_format)
         except (OSError, ValueError) as e:  # PIL reads lazily: a damaged image shows here
             raise OcrError(f"the page's image can't be read: {e}") from e
         url = f"data:image/{self.options.image_format};base64,{base64.b64encode(encoded).decode()}"
@@ -173,36 +190,6 @@ class ServerEngine:
         return json.dumps(
             {**self._generation(), "messages": [{"role": "user", "content": content}], "stream": False}
         ).encode()
-
-
-def _prepare(image: Image) -> Image:
-    """RGB, at most 1540 px on the longest edge, never enlarged, padded in white to whole merged patches.
-
-    Padding here rather than in the server: its processor stretches the image to whole 14 px patches, and where their
-    number is odd the 2 x 2 merge loses the last strip.
-
-    Raises:
-        OcrError: a side is shorter than one merged patch, which gives no image token at all.
-    """
-    from PIL import Image as Pillow
-    from PIL import ImageOps
-
-    image = image.convert("RGB")
-    if max(image.size) > _LONGEST_EDGE_PX:
-        image = ImageOps.contain(image, (_LONGEST_EDGE_PX, _LONGEST_EDGE_PX), Pillow.Resampling.BICUBIC)
-    width, height = image.size
-    if min(width, height) < _MERGED_PATCH_PX:
-        raise OcrError(f"image of {width} x {height} px: a side under {_MERGED_PATCH_PX} px can't be read")
-    padded = (_whole_patches(width), _whole_patches(height))
-    if padded == image.size:
-        return image
-    canvas = Pillow.new("RGB", padded, "white")
-    canvas.paste(image, (0, 0))
-    return canvas
-
-
-def _whole_patches(side_px: int) -> int:
-    return -(-side_px // _MERGED_PATCH_PX) * _MERGED_PATCH_PX
 
 
 def _encode(image: Image, image_format: str) -> bytes:

@@ -1,0 +1,317 @@
+"""The server engine's promises, against a real server on the loopback that misbehaves as told."""
+
+from __future__ import annotations
+
+import base64
+import io
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import textwrap
+import threading
+import time
+
+import pytest
+from PIL import Image
+
+from rag_ingest.errors import ConfigError
+from rag_ingest.ocr.server import ServerEngine, ServerOptions
+from rag_ingest.types import Engine, Failure, Page, PageMarkdown
+from tests.http.scripted_server import (
+    Action,
+    ScriptedServer,
+    completion,
+    content,
+    drip,
+    hang,
+    painted,
+    reset,
+    serving,
+    status,
+)
+
+
+def engine(server: ScriptedServer | str, **options: object) -> ServerEngine:
+    url = server if isinstance(server, str) else server.url
+    quick = {"timeout_s": 5.0, "connect_timeout_s": 2.0, "backoff_s": 0.001, "max_backoff_s": 0.01, **options}
+    return ServerEngine(ServerOptions(url=url, **quick))  # type: ignore[arg-type]
+
+
+def page(number: int, image: Image.Image | None = None) -> Page:
+    return Page("d" * 64, number, image or painted(number), None, (612.0, 792.0))
+
+
+def sent_image(server: ScriptedServer, index: int = 0) -> Image.Image:
+    url = server.seen[index].body["messages"][0]["content"][0]["image_url"]["url"]
+    return Image.open(io.BytesIO(base64.b64decode(url.partition(",")[2])))
+
+
+def test_it_is_an_engine() -> None:
+    made = ServerEngine(ServerOptions(max_in_flight=7))
+    assert isinstance(made, Engine)
+    assert (made.name, made.needs_image, made.batch_size) == ("server", True, 7)
+    assert made.recognize([]) == []
+    made.close()
+    made.close()
+
+
+TROUBLE: list[tuple[list[Action], int, str | None]] = [
+    ([status(500)], 2, None),
+    ([reset], 2, None),
+    ([status(429, Retry_After="0")], 2, None),
+    ([hang], 2, None),
+    ([drip], 2, None),
+    ([status(400, b'{"error": "image too large"}')], 1, "status 400.*image too large"),
+    ([status(500)] * 3, 3, r"status 500.*\(attempt 3 of 3\)"),
+    ([hang] * 3, 3, r"no reply in 0.4 s \(attempt 3 of 3\)"),
+    ([reset] * 3, 3, "connection failed"),
+    ([content(b'{"choices": [{"mess')], 1, "not the reply asked for"),
+    ([content(b"<html>gateway</html>", "text/html")], 1, "not the reply asked for.*gateway"),
+    ([content(b'{"choices": []}')], 1, "no choices"),
+    ([content(completion(None))], 1, "not the reply asked for"),
+    ([content(completion("cut", "content_filter"))], 1, "stopped early.*content_filter"),
+]
+
+
+def test_each_trouble_costs_its_own_page_alone_and_order_is_kept() -> None:
+    troubled = {3 * i: actions for i, (actions, _, _) in enumerate(TROUBLE)}
+    numbers = list(range(3 * len(TROUBLE)))
+    with serving(script={number: list(actions) for number, actions in troubled.items()}, work_s=0.01) as server:
+        reader = engine(server, max_attempts=3, max_in_flight=8, timeout_s=0.4)
+        results = reader.recognize([page(number) for number in numbers])
+        reader.close()
+    assert [r.page if isinstance(r, Failure) else r.number for r in results] == numbers
+    assert server.most_open <= 8
+    for number, result in zip(numbers, results, strict=True):
+        attempts, reason = (1, None) if number % 3 else TROUBLE[number // 3][1:]
+        assert server.attempts[number] == attempts, number
+        if reason is None:
+            assert isinstance(result, PageMarkdown), result
+            assert (result.markdown, result.finish_reason) == (f"page {number}", "stop")
+        else:
+            assert isinstance(result, Failure)
+            assert (result.stage, result.doc_id) == ("ocr", "d" * 64)
+            assert re.search(reason, result.reason)
+            assert result.reason.isprintable()
+
+
+@pytest.mark.parametrize("bound", [1, 5])
+def test_no_more_pages_in_flight_than_allowed(bound: int) -> None:
+    with serving(work_s=0.04) as server:
+        reader = engine(server, max_in_flight=bound)
+        results = reader.recognize([page(number) for number in range(20)])
+        reader.close()
+    assert [r.markdown for r in results if isinstance(r, PageMarkdown)] == [f"page {n}" for n in range(20)]
+    assert server.most_open == bound
+
+
+def test_images_are_encoded_as_they_are_sent(monkeypatch: pytest.MonkeyPatch) -> None:
+    from rag_ingest.ocr import server as module
+
+    encoded_ahead: list[int] = []
+    encode, count = module._encode, [0]
+
+    def counting(image: Image.Image, image_format: str) -> bytes:
+        count[0] += 1
+        encoded_ahead.append(count[0] - len(scripted.seen))
+        return encode(image, image_format)
+
+    monkeypatch.setattr(module, "_encode", counting)
+    with serving(work_s=0.02) as scripted:
+        reader = engine(scripted, max_in_flight=2)
+        reader.recognize([page(number) for number in range(12)])
+        reader.close()
+    assert len(encoded_ahead) == 12
+    assert max(encoded_ahead) <= 2
+
+
+def test_the_request_is_the_image_alone_with_the_generation_options() -> None:
+    with serving() as server:
+        reader = engine(server, model="m", max_new_tokens=77, temperature=0.5, top_p=0.8, seed=3)
+        reader.recognize([page(1)])
+        greedy = engine(server, model="m", temperature=0, seed=3)
+        greedy.recognize([page(1)])
+        for one in (reader, greedy):
+            one.close()
+    sampled, cold = (request.body for request in server.seen)
+    (message,) = sampled.pop("messages")
+    assert [part["type"] for part in message["content"]] == ["image_url"]
+    assert message["role"] == "user"
+    assert sampled == {"model": "m", "max_tokens": 77, "temperature": 0.5, "top_p": 0.8, "seed": 3, "stream": False}
+    assert cold.keys() == {"model", "max_tokens", "temperature", "messages", "stream"}
+
+
+def test_png_carries_the_very_pixels_that_the_local_engine_sees() -> None:
+    from rag_ingest.ocr.lightonocr_image import prepare
+
+    noise = Image.effect_noise((200, 131), 80).convert("RGB")
+    large = Image.effect_noise((2000, 700), 80).convert("RGB")
+    with serving() as server:
+        reader = engine(server, max_in_flight=1)
+        reader.recognize([page(1, noise), page(2, large)])
+        reader.close()
+    for index, image in enumerate((noise, large)):
+        sent = sent_image(server, index)
+        assert sent.format == "PNG"
+        assert sent.tobytes() == prepare(image).tobytes()
+        assert all(side % 28 == 0 and side <= 1540 for side in sent.size)
+
+
+def test_jpeg_is_close_and_unsampled() -> None:
+    from rag_ingest.ocr.lightonocr_image import prepare
+
+    gradient = Image.merge("RGB", [Image.linear_gradient("L").rotate(turn) for turn in (0, 90, 180)]).resize((280, 280))
+    with serving() as server:
+        reader = engine(server, image_format="jpeg")
+        reader.recognize([page(1, gradient)])
+        reader.close()
+    sent = sent_image(server)
+    assert sent.format == "JPEG"
+    pairs = zip(sent.convert("RGB").tobytes(), prepare(gradient).tobytes(), strict=True)
+    assert max(abs(a - b) for a, b in pairs) <= 8
+
+
+def test_a_page_without_a_usable_image_fails_alone() -> None:
+    torn = io.BytesIO()
+    Image.effect_noise((300, 300), 90).save(torn, "PNG")
+    damaged = Image.open(io.BytesIO(torn.getvalue()[:5000]))
+    pages = [Page("d" * 64, 1, None, None, (1.0, 1.0)), page(2, painted(2, (1540, 1))), page(3, damaged), page(4)]
+    with serving() as server:
+        reader = engine(server)
+        none, thin, broken, good = reader.recognize(pages)
+        reader.close()
+    assert isinstance(none, Failure)
+    assert "no image" in none.reason
+    assert isinstance(thin, Failure)
+    assert "1540 x 1" in thin.reason
+    assert isinstance(broken, Failure)
+    assert "can't be read" in broken.reason
+    assert isinstance(good, PageMarkdown)
+    assert len(server.seen) == 1
+
+
+def test_a_cut_page_says_so_and_a_blank_one_is_no_failure() -> None:
+    with serving(script={1: [content(completion("cut", "length"))], 2: [content(completion(""))]}) as server:
+        reader = engine(server)
+        cut, blank = reader.recognize([page(1), page(2)])
+        reader.close()
+    assert isinstance(cut, PageMarkdown)
+    assert (cut.markdown, cut.finish_reason) == ("cut", "length")
+    assert isinstance(blank, PageMarkdown)
+    assert (blank.markdown, blank.finish_reason) == ("", "stop")
+
+
+def test_a_server_that_is_gone_fails_every_page_without_raising() -> None:
+    with serving() as server:
+        pass
+    reader = engine(server, max_attempts=2)
+    results = reader.recognize([page(number) for number in range(3)])
+    reader.close()
+    assert all(isinstance(r, Failure) and "connection failed" in r.reason for r in results)
+
+
+def test_check_names_the_address_the_command_and_the_way_round() -> None:
+    with serving() as server:
+        reader = engine(server)
+        reader.check()
+        stranger = engine(server, model="somebody/else")
+        with pytest.raises(ConfigError, match=r"does not list model 'somebody/else' but lightonai/LightOnOCR-2-1B"):
+            stranger.check()
+        for one in (reader, stranger):
+            one.close()
+    with pytest.raises(ConfigError) as e:
+        reader.check()
+    reader.close()
+    assert all(part in str(e.value) for part in (server.url, "vllm serve lightonai/LightOnOCR-2-1B", "--engine layout"))
+    assert "\n" not in str(e.value)
+
+
+def test_fingerprint_follows_what_decides_the_output_and_nothing_else() -> None:
+    base = ServerEngine(ServerOptions()).fingerprint
+    same = [{"url": "http://elsewhere:1"}, {"max_in_flight": 3}, {"timeout_s": 9.0}, {"api_key_env": ""}]
+    other = [
+        {"model": "m"},
+        {"max_new_tokens": 9},
+        {"temperature": 0.3},
+        {"top_p": 0.5},
+        {"seed": 1},
+        {"image_format": "jpeg"},
+    ]
+    assert {ServerEngine(ServerOptions(**options)).fingerprint for options in same} == {base}  # type: ignore[arg-type]
+    changed = {ServerEngine(ServerOptions(**options)).fingerprint for options in other}  # type: ignore[arg-type]
+    assert len(changed | {base}) == len(other) + 1
+    cold = {ServerEngine(ServerOptions(temperature=0, top_p=p, seed=s)).fingerprint for p, s in ((0.5, 1), (0.9, None))}
+    assert len(cold) == 1
+
+
+@pytest.mark.parametrize(
+    ("option", "value"),
+    [("max_new_tokens", 0), ("temperature", -0.1), ("temperature", 3), ("top_p", 0), ("image_format", "gif")],
+)
+def test_ranges_are_checked_and_named(option: str, value: object) -> None:
+    with pytest.raises(ConfigError, match=option):
+        ServerOptions(**{option: value})  # type: ignore[arg-type]
+    with pytest.raises(ConfigError, match="model"):
+        ServerOptions(model="")
+
+
+def test_several_threads_share_one_engine() -> None:
+    with serving(work_s=0.01) as server:
+        reader = engine(server, max_in_flight=3)
+        results: dict[int, list[PageMarkdown | Failure]] = {}
+
+        def read(start: int) -> None:
+            results[start] = reader.recognize([page(number) for number in range(start, start + 5)])
+
+        threads = [threading.Thread(target=read, args=(start,)) for start in (0, 50, 100)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        reader.close()
+    for start, group in results.items():
+        read_numbers = [r.number for r in group if isinstance(r, PageMarkdown)]
+        assert read_numbers == list(range(start, start + 5))
+    assert len(results) == 3
+    assert server.most_open <= 3
+
+
+@pytest.mark.skipif(os.name == "nt", reason="sends SIGINT to a process")
+def test_ctrl_c_cancels_the_requests_and_ends_the_process() -> None:
+    program = textwrap.dedent("""
+        import sys
+        from PIL import Image
+        from rag_ingest.ocr.server import ServerEngine, ServerOptions
+        from rag_ingest.types import Page
+        engine = ServerEngine(ServerOptions(url=sys.argv[1]))
+        pages = [Page("d", n, Image.new("RGB", (56, 56), (n, 0, 0)), None, (1.0, 1.0)) for n in range(4)]
+        try:
+            engine.recognize(pages)
+        except KeyboardInterrupt:
+            engine.close()
+            print("interrupted", flush=True)
+    """)
+    with serving(script={number: [hang] for number in range(4)}) as server:
+        child = subprocess.Popen([sys.executable, "-c", program, server.url], stdout=subprocess.PIPE, text=True)
+        until = time.monotonic() + 30
+        while len(server.seen) < 4 and time.monotonic() < until:
+            time.sleep(0.02)
+        child.send_signal(signal.SIGINT)
+        began = time.monotonic()
+        out, _ = child.communicate(timeout=15)
+        took_s = time.monotonic() - began
+        while server.hung_up < 4 and time.monotonic() < until:
+            time.sleep(0.02)
+        hung_up = server.hung_up
+    assert (out, child.returncode) == ("interrupted\n", 0)
+    assert took_s < 5
+    assert hung_up == 4
+
+
+def test_options_are_json_that_a_report_can_keep() -> None:
+    import dataclasses
+
+    assert json.loads(json.dumps(dataclasses.asdict(ServerOptions())))["max_in_flight"] == 64
