@@ -1,4 +1,4 @@
-"""Imports point one way: cli, llamaindex, inspect, eval -> runners, pipeline, config -> registry -> stages -> types, errors."""
+"""Imports point one way: cli, llamaindex, eval -> runners, pipeline, config -> registry -> stages -> types, errors."""
 
 from __future__ import annotations
 
@@ -28,7 +28,17 @@ RANK = {
     "cli": 9,
     "": 6,
 }
-HEAVY = ("torch", "transformers", "sentence_transformers", "ray", "onnxruntime", "llama_index", "lancedb", "cv2", "numpy")
+HEAVY = (
+    "torch",
+    "transformers",
+    "sentence_transformers",
+    "ray",
+    "onnxruntime",
+    "llama_index",
+    "lancedb",
+    "cv2",
+    "numpy",
+)
 
 
 def imports_of(file: Path) -> set[str]:

@@ -1,0 +1,106 @@
+"""`ingest`, `search`, `status`: the main job, from a person's side."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.cli.conftest import Run, json_lines, rows
+
+QUESTIONS = [json.loads(q) for q in Path("eval/corpus/questions.jsonl").read_text().splitlines() if q.strip()]
+
+
+def test_ingesting_twice_changes_no_row(run: Run, corpus: Path, tmp_path: Path) -> None:
+    db = tmp_path / "db"
+    first = json_lines(run("ingest", corpus, "--db", db, "--engine", "textlayer", "--json"))[0]
+    before = {table: rows(db, table) for table in ("documents", "pages", "chunks")}
+    second = json_lines(run("ingest", corpus, "--db", db, "--engine", "textlayer", "--json"))[0]
+    assert first["documents"] == {"added": 3}
+    assert second["documents"] == {"unchanged": 3}
+    assert {table: rows(db, table) for table in before} == before
+
+
+def test_another_splitter_runs_no_ocr_again(run: Run, corpus: Path, tmp_path: Path) -> None:
+    db = tmp_path / "db"
+    run("ingest", corpus, "--db", db, "--engine", "textlayer")
+    pages = rows(db, "pages")
+    again = json_lines(
+        run("ingest", corpus, "--db", db, "--engine", "textlayer", "--set", "split.max_tokens=96", "--json")
+    )[0]
+    assert again["documents"] == {"updated": 3}
+    assert again["pages"]["read"] == 0
+    assert again["pages"]["cached"] == len(pages)
+    assert rows(db, "pages") == pages
+    assert len(rows(db, "chunks")) == again["chunks"]
+
+
+def test_status_tells_what_is_there(run: Run, kb: Path) -> None:
+    found = json_lines(run("status", "--db", kb, "--json"))
+    assert len(found) == 1
+    assert set(found[0]) == {"documents", "pages", "chunks", "failures", "engines"}
+    assert found[0]["documents"] == 3
+    assert found[0]["failures"] == []
+    assert found[0]["pages"]["done"] >= 9
+    assert "layout" in run("status", "--db", kb).stdout
+
+
+@pytest.mark.parametrize("mode", ["hybrid", "vector", "text"])
+def test_search_finds_the_right_paper(run: Run, kb: Path, mode: str) -> None:
+    hits = 0
+    for question in QUESTIONS:
+        found = json_lines(run("search", question["question"], "--db", kb, "--mode", mode, "-k", "3", "--json"))
+        assert all(
+            set(hit)
+            == {"chunk_id", "doc_id", "source", "title", "text", "context", "headings", "pages", "score", "span"}
+            for hit in found
+        )
+        assert [hit["score"] for hit in found] == sorted((hit["score"] for hit in found), reverse=True)
+        hits += any(Path(hit["source"]).stem == question["doc"] for hit in found)
+    assert hits == len(QUESTIONS)
+
+
+def test_search_shows_headings_page_and_chunk(run: Run, kb: Path) -> None:
+    shown = run("search", QUESTIONS[0]["question"], "--db", kb, "-k", "1").stdout
+    assert "page" in shown
+    assert QUESTIONS[0]["doc"] in shown
+
+
+def test_where_limits_the_search(run: Run, kb: Path, corpus: Path) -> None:
+    source = str((corpus / "tide-gauges.pdf").resolve())
+    found = json_lines(run("search", "method", "--db", kb, "--where", f"source = '{source}'", "-k", "20", "--json"))
+    assert found
+    assert {hit["source"] for hit in found} == {source}
+
+
+def test_chunks_are_slices_and_pages_are_right(run: Run, kb: Path) -> None:
+    for row in rows(kb, "chunks", ["vector"]):
+        assert len(row["text"]) == row["span_end"] - row["span_start"]
+        assert row["pages"]
+
+
+def test_ctrl_c_keeps_what_was_read(corpus: Path, tmp_path: Path) -> None:
+    """A real process, a real signal: it ends soon, says what to do, and the next run takes over what is there."""
+    db = tmp_path / "db"
+    command = [sys.executable, "-m", "rag_ingest.cli", "ingest", str(corpus), "--db", str(db), "--engine", "layout"]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=os.environ) as process:
+        assert process.stderr is not None
+        line = process.stderr.readline()  # one document is done
+        assert "[1/3]" in line, line
+        process.send_signal(signal.SIGINT)
+        started = time.monotonic()
+        said = process.stderr.read()
+        assert process.wait(timeout=30) == 1
+        assert time.monotonic() - started < 20
+    assert "interrupted" in said
+    assert "Traceback" not in said
+    again = subprocess.run([*command, "--json"], capture_output=True, text=True, check=True)
+    report = json.loads(again.stdout)
+    assert report["documents"].get("unchanged", 0) >= 1
+    assert sum(report["documents"].values()) == 3
