@@ -17,7 +17,7 @@ _TAG = re.compile(
 _BROKEN_WORD = re.compile("[\u00ad\ufffe]\\s*")
 _HYPHENATED = re.compile(r"(?<=[^\W\d_])[\u2010\u2011-]\s*(?=[^\W\d_])")
 _THOUSANDS = re.compile(r"(?<=\d),(?=\d{3}(?!\d))")
-_MARKUP = re.compile(r"[_^{}$*`~]")
+_MARKUP = re.compile(r"[_^{}$*`]")
 _COMMAND = re.compile(r"\\([A-Za-z]+)\*?\s*")
 _NOT_SHOWN = re.compile(r"\\(?:label|tag|begin|end)\{[^{}]*\}|\\[,;:!> ~]|\\\\|\\cr\b|[&~$]")
 _ACCENTED = re.compile("(.)([\u0302\u0303\u0304\u0305\u20d7])")
@@ -34,7 +34,7 @@ def text_tokens(text: str) -> tuple[str, ...]:
     `T_{\mathrm{head}}`, `T<sub>head</sub>` and the `Thead` of a text layer give the same token.
     """
     plain = unicodedata.normalize("NFKC", _without_tags(text))
-    plain = _COMMAND.sub(_spoken, plain).replace("\\", "").replace("}{", " ")
+    plain = _COMMAND.sub(_spoken, plain).replace("\\", "").replace("}{", " ").replace("~", " ")
     plain = _THOUSANDS.sub("", _HYPHENATED.sub("", _MARKUP.sub("", plain)))
     return tuple(_TEXT_TOKEN.findall(plain.casefold()))
 
