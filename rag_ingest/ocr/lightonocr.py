@@ -1,0 +1,264 @@
+"""LightOnOCR through transformers, in this process: pages in batches, CUDA > MPS > CPU.
+
+The weights are found (or refused, with the missing files named) when the engine is made, and loaded at the first page.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Final, Literal
+
+from rag_ingest.errors import ConfigError, OcrError
+from rag_ingest.ocr.models import VARIANTS, Located, fetch, identity, locate, weights_available
+from rag_ingest.types import Failure, Page, PageMarkdown
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+    from rag_ingest.ocr.lightonocr_model import Answer, Loaded
+
+__all__ = ["VARIANTS", "LightOnOCR", "LightOnOcrOptions", "accelerator", "weights_available"]
+
+NAME: Final = "lightonocr"
+OUTPUT_VERSION: Final = 1
+"""Counts up when this code changes what it makes of the same model's answer."""
+
+BATCH_SIZES: Final = {"cuda": 16, "mps": 4, "cpu": 2}
+
+
+@dataclass(frozen=True, kw_only=True)
+class LightOnOcrOptions:
+    """What runs, and how it writes.
+
+    Attributes:
+        model: a folder, a hub name, or a short variant name (see `models.VARIANTS`).
+        revision: branch, tag or commit on the hub; None is its `main`. Ignored for a folder.
+        device: "auto" takes CUDA, then MPS, then the CPU.
+        dtype: "auto" is bfloat16 on CUDA and float32 elsewhere.
+        batch_size: pages decoded together; 0 chooses by device.
+        max_new_tokens: longest answer; a page that reaches it has finish_reason "length". The model's own position
+            limit may end a page earlier, with the same reason.
+        temperature: 0 always takes the likeliest token. 0.2 and `top_p` 0.9 are the model card's advice.
+        seed: of sampling; a page's answer depends on it and on the page, not on the pages beside it.
+        attention: "auto" takes flash_attention_2 on CUDA where the package is installed, else sdpa.
+    """
+
+    model: str = "lightonai/LightOnOCR-2-1B"
+    revision: str | None = None
+    device: str = "auto"
+    dtype: Literal["auto", "bfloat16", "float16", "float32"] = "auto"
+    batch_size: int = 0
+    max_new_tokens: int = 4096
+    temperature: float = 0.2
+    top_p: float = 0.9
+    seed: int = 0
+    attention: Literal["auto", "sdpa", "flash_attention_2", "eager"] = "auto"
+
+    def __post_init__(self) -> None:
+        if not self.model:
+            raise ConfigError(f"ocr.model is empty: give a folder, a hub name or one of {', '.join(VARIANTS)}")
+        if self.device != "auto" and self.device.split(":")[0] not in BATCH_SIZES:
+            raise ConfigError(f"ocr.device is {self.device!r}: it must be auto, cuda, cuda:N, mps or cpu")
+        for name, known in (("dtype", _DTYPES), ("attention", _ATTENTIONS)):
+            if getattr(self, name) not in known:
+                raise ConfigError(f"ocr.{name} is {getattr(self, name)!r}: it must be one of {', '.join(known)}")
+        for name, least, most in _RANGES:
+            if not least <= getattr(self, name) <= most:
+                raise ConfigError(f"ocr.{name} is {getattr(self, name)}: it must be from {least} to {most}")
+        if self.top_p == 0:
+            raise ConfigError("ocr.top_p is 0: it must be above 0 and at most 1; temperature 0 is greedy")
+
+
+_DTYPES = ("auto", "bfloat16", "float16", "float32")
+_ATTENTIONS = ("auto", "sdpa", "flash_attention_2", "eager")
+_RANGES = (
+    ("batch_size", 0, 1024),
+    ("max_new_tokens", 1, 40_960),
+    ("temperature", 0, 2),
+    ("top_p", 0, 1),
+    ("seed", 0, 2**63 - 1),
+)
+
+
+class LightOnOCR:
+    """The `lightonocr` engine. Implements `types.Engine`.
+
+    Raises:
+        ModelError: the weights are neither here nor to be fetched; the message names what is missing and what to do.
+    """
+
+    name: Final = NAME
+    needs_image: Final = True
+
+    def __init__(self, options: LightOnOcrOptions | None = None) -> None:
+        self.options = options or LightOnOcrOptions()
+        self._located: Located | None = locate(self.options.model, self.options.revision)
+        self._loaded: Loaded | None = None
+
+    @classmethod
+    def from_loaded(
+        cls, model: Any, processor: Any, options: LightOnOcrOptions | None = None, *, model_id: str = "unnamed"
+    ) -> LightOnOCR:
+        """An engine over objects that are in memory already.
+
+        Args:
+            model: a `LightOnOcrForConditionalGeneration` on its device, in its dtype.
+            processor: a `LightOnOcrProcessor`.
+            options: generation and batch size; model, revision, device, dtype and attention play no part.
+            model_id: what stands for the weights in the fingerprint.
+        """
+        from rag_ingest.ocr.lightonocr_model import Loaded
+
+        engine = cls.__new__(cls)
+        engine.options = options or LightOnOcrOptions()
+        engine._located = None
+        engine._loaded = Loaded(model, processor)
+        engine.__dict__["model_id"] = model_id
+        return engine
+
+    @cached_property
+    def model_id(self) -> str:
+        """Hub name and commit, or a hash of the folder's content."""
+        if self._located is None:
+            raise ConfigError("an engine made from loaded objects has the model_id that it was given")
+        return identity(self._located)
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """16 hex digits over the weights, the prompt, generation and rendering; neither device nor batch size."""
+        from rag_ingest.ocr.lightonocr_input import PROMPT, RENDERING
+
+        options = self.options
+        sampling = {"top_p": options.top_p, "seed": options.seed} if options.temperature else {}
+        deciding = {
+            "engine": NAME,
+            "output": OUTPUT_VERSION,
+            "model": self.model_id,
+            "prompt": PROMPT,
+            "rendering": RENDERING,
+            "dtype": options.dtype,
+            "max_new_tokens": options.max_new_tokens,
+            "temperature": options.temperature,
+            **sampling,
+        }
+        return hashlib.sha256(json.dumps(deciding, sort_keys=True).encode()).hexdigest()[:16]
+
+    @property
+    def batch_size(self) -> int:
+        """Pages decoded together."""
+        if self.options.batch_size:
+            return self.options.batch_size
+        kind = self._loaded.device_kind if self._loaded else self._device().split(":")[0]
+        return BATCH_SIZES[kind]
+
+    def recognize(self, pages: Sequence[Page]) -> list[PageMarkdown | Failure]:
+        """Reads pages, `batch_size` at a time; same length and order.
+
+        A batch that fails (out of memory, for one) is halved and tried again, down to the page that fails alone.
+
+        Raises:
+            ModelError: the weights can't be fetched or loaded.
+        """
+        if not pages:
+            return []
+        loaded = self.load()
+        results: list[PageMarkdown | Failure | None] = [None] * len(pages)
+        ready: list[tuple[int, Image]] = []
+        for place, page in enumerate(pages):
+            try:
+                ready.append((place, _picture(page)))
+            except OcrError as e:
+                results[place] = _failure(page, str(e))
+        for start in range(0, len(ready), self.batch_size):
+            batch = ready[start : start + self.batch_size]
+            for place, result in self._read(loaded, [(place, pages[place], image) for place, image in batch]):
+                results[place] = result
+        return [result for result in results if result is not None]
+
+    def load(self) -> Loaded:
+        """Fetches and loads the weights, once; the first `recognize` does it where nobody did before.
+
+        Raises:
+            ModelError: they can't be fetched or loaded.
+        """
+        from rag_ingest.ocr.lightonocr_model import load
+
+        if self._loaded is None:
+            if self._located is None:
+                raise ConfigError("this engine is closed and was made from loaded objects: make a new one")
+            options = self.options
+            self._loaded = load(fetch(self._located), self._device(), options.dtype, options.attention)
+        return self._loaded
+
+    def close(self) -> None:
+        """Frees the weights; a later `recognize` loads them again."""
+        if self._loaded is not None:
+            self._loaded.free()
+        self._loaded = None
+
+    def _device(self) -> str:
+        return (accelerator() or "cpu") if self.options.device == "auto" else self.options.device
+
+    def _read(
+        self, loaded: Loaded, batch: Sequence[tuple[int, Page, Image]]
+    ) -> Iterator[tuple[int, PageMarkdown | Failure]]:
+        begun = time.perf_counter()
+        try:
+            answers = loaded.read(
+                [image for _, _, image in batch], [_page_key(page) for _, page, _ in batch], self.options
+            )
+        except Exception as e:  # whatever torch raises for one batch must not cost the others
+            loaded.free_cache()
+            if len(batch) == 1:
+                place, page, _ = batch[0]
+                yield place, _failure(page, f"{type(e).__name__}: {(str(e).strip() or 'no message').splitlines()[0]}")
+                return
+            half = len(batch) // 2
+            yield from self._read(loaded, batch[:half])
+            yield from self._read(loaded, batch[half:])
+            return
+        seconds = (time.perf_counter() - begun) / len(batch)
+        for (place, page, _), answer in zip(batch, answers, strict=True):
+            yield place, self._result(page, answer, seconds)
+
+    def _result(self, page: Page, answer: Answer, seconds: float) -> PageMarkdown:
+        return PageMarkdown(
+            doc_id=page.doc_id,
+            number=page.number,
+            markdown=answer.text.strip(),
+            engine=NAME,
+            fingerprint=self.fingerprint,
+            finish_reason=answer.finish_reason,
+            checks={"image_tokens": answer.image_tokens, "new_tokens": answer.new_tokens},
+            seconds=seconds,
+        )
+
+
+def accelerator() -> str | None:
+    """`cuda` or `mps` where torch can use one, else None. Imports torch."""
+    import torch
+
+    if torch.cuda.is_available():
+        return "cuda"
+    return "mps" if torch.backends.mps.is_available() else None
+
+
+def _picture(page: Page) -> Image:
+    from rag_ingest.ocr.lightonocr_input import prepare
+
+    if page.image is None:
+        raise OcrError("the page has no image, and this engine reads nothing else")
+    return prepare(page.image)
+
+
+def _page_key(page: Page) -> str:
+    return f"{page.doc_id}:{page.number}"
+
+
+def _failure(page: Page, reason: str) -> Failure:
+    return Failure(page.doc_id, page.number, "ocr", reason, page.doc_id)

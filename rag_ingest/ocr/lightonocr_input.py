@@ -1,0 +1,64 @@
+"""A page as LightOnOCR wants it: the image alone, at most 1540 px, in whole cells of 28 px, never stretched."""
+
+from __future__ import annotations
+
+import math
+from typing import Final
+
+from PIL import Image
+
+from rag_ingest.errors import OcrError
+
+PROMPT: Final = "<|im_start|>system<|im_end|>\n<|im_start|>user\n<|image_pad|><|im_end|>\n<|im_start|>assistant\n"
+"""What the checkpoint's chat template makes of an image alone; used as it stands where there is no template."""
+
+LONGEST_EDGE_PX: Final = 1540
+"""The model's training resolution (its `preprocessor_config.json`): 55 cells."""
+
+CELL_PX: Final = 28
+"""A patch of 14 px, merged 2 x 2: one image token. A strip that fills no whole cell would be dropped unseen."""
+
+RENDERING: Final = f"longest edge {LONGEST_EDGE_PX} px lanczos, white right and bottom to {CELL_PX} px"
+"""What is done to a page, as it stands in the engine's fingerprint."""
+
+
+def prepare(image: Image.Image) -> Image.Image:
+    """RGB, each side a multiple of `CELL_PX` and at most `LONGEST_EDGE_PX`; larger pages are reduced, none enlarged.
+
+    Raises:
+        OcrError: a side is under `CELL_PX` pixels after the reduction, which leaves no text to read.
+    """
+    width, height = fitted(image.width, image.height)
+    if min(width, height) < CELL_PX:
+        raise OcrError(f"image of {width} x {height} px is too small: each side needs {CELL_PX} px or more")
+    picture = _on_white(image)
+    if picture.size != (width, height):
+        picture = picture.resize((width, height), Image.Resampling.LANCZOS)
+    size = (_whole_cells(width), _whole_cells(height))
+    if size == picture.size:
+        return picture
+    padded = Image.new("RGB", size, "white")
+    padded.paste(picture)
+    return padded
+
+
+def fitted(width: int, height: int) -> tuple[int, int]:
+    """Width and height in pixels with the longest edge brought down to `LONGEST_EDGE_PX`, aspect kept."""
+    ratio = max(width, height) / LONGEST_EDGE_PX
+    return (width, height) if ratio <= 1 else (math.floor(width / ratio), math.floor(height / ratio))
+
+
+def image_tokens(size: tuple[int, int]) -> int:
+    """How many tokens a prepared image of (width, height) pixels costs."""
+    return (size[0] // CELL_PX) * (size[1] // CELL_PX)
+
+
+def _whole_cells(side: int) -> int:
+    return CELL_PX * math.ceil(side / CELL_PX)
+
+
+def _on_white(image: Image.Image) -> Image.Image:
+    if not image.has_transparency_data:
+        return image.convert("RGB")
+    layer = image.convert("RGBA")
+    return Image.alpha_composite(Image.new("RGBA", layer.size, "white"), layer).convert("RGB")
