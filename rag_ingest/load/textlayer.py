@@ -208,7 +208,7 @@ class _Reader:
         left, right = (u0 + ox, u1 + ox) if sx > 0 else (ox - u1, ox - u0)
         top, bottom = (v0 + oy, v1 + oy) if sy > 0 else (oy - v1, oy - v0)
         width, height = self._size_pt
-        if left < 0 or top < 0 or right > width or bottom > height:
+        if not (left >= 0 and top >= 0 and right <= width and bottom <= height):  # so that NaN is outside
             if not (0 <= left + right <= 2 * width and 0 <= top + bottom <= 2 * height):
                 return None
             left, top, right, bottom = max(left, 0.0), max(top, 0.0), min(right, width), min(bottom, height)
@@ -242,7 +242,11 @@ class _Reader:
             size_pt *= math.hypot(matrix.c, matrix.d)
             turns = round(math.atan2(-matrix.b, matrix.a) / (math.pi / 2))
         font = pdfium.FPDFTextObj_GetFont(text_object)
-        return Style(abs(size_pt), self._bold(font) if font else False, (turns + self._turns) % 4)
+        return Style(
+            abs(size_pt) if math.isfinite(size_pt) else 0.0,
+            self._bold(font) if font else False,
+            (turns + self._turns) % 4,
+        )
 
     def _bold(self, font: Any) -> bool:
         address = ctypes.addressof(font.contents)

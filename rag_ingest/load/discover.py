@@ -1,0 +1,142 @@
+"""Paths, folders, globs and URLs -> sources, one at a time, in a stable order."""
+
+from __future__ import annotations
+
+import glob
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+from urllib.request import url2pathname
+
+from rag_ingest.errors import LoadError
+from rag_ingest.load.fetch import filesystem, is_remote, one_line
+from rag_ingest.load.media import HEAD_BYTES, SUFFIXES, media_by_content, media_by_suffix
+from rag_ingest.types import Failure, Source
+
+_KNOWN = " ".join(SUFFIXES)
+_LOCAL_URL = "file://"
+_MAGIC = frozenset("*?[")
+
+
+def find_sources(paths: Sequence[str | os.PathLike[str]]) -> Iterator[Source | Failure]:
+    """Finds what the paths name, in the order given, names sorted within each folder, each file once.
+
+    A file that is named is taken whatever its suffix, and its content decides the medium. Folders (with all below,
+    hidden names left out) and globs (`papers/**/*.pdf`) give files with a known suffix only. URLs are read through
+    fsspec: `s3://bucket/papers`, `memory://a/*.pdf`, `https://…`.
+
+    Yields:
+        A `Source`, its uri absolute for local files and as given for URLs; or a `Failure` of stage "load" for a path
+        that is missing, empty, unreadable, or no PDF or image.
+
+    Raises:
+        MissingExtraError: the package for a URL's protocol is not installed.
+    """
+    seen: set[str] = set()
+    for path in paths:
+        for found in _find(os.fspath(path)):
+            if isinstance(found, Source):
+                key = found.uri if is_remote(found.uri) else os.path.realpath(found.uri)
+                if key in seen:
+                    continue
+                seen.add(key)
+            yield found
+
+
+def _find(given: str) -> Iterator[Source | Failure]:
+    if given.startswith(_LOCAL_URL):
+        given = url2pathname(given.removeprefix(_LOCAL_URL).removeprefix("localhost"))
+    try:
+        yield from _find_remote(given) if is_remote(given) else _find_local(given)
+    except LoadError as error:
+        yield _failure(given, str(error))
+    except OSError as error:
+        yield _failure(given, f"can't be read: {one_line(error)}")
+
+
+def _find_local(given: str) -> Iterator[Source | Failure]:
+    path = Path(given).expanduser().absolute()
+    path = Path(os.path.normpath(path))
+    if path.is_dir():
+        yield from _or_empty(_walk(path), given, f"folder has no file of a known kind ({_KNOWN})")
+    elif path.exists():
+        with path.open("rb") as file:
+            yield _named(str(path), file.read(HEAD_BYTES))
+    elif _MAGIC.intersection(given):
+        yield from _or_empty(_glob(str(path)), given, f"pattern matches no file of a known kind ({_KNOWN})")
+    else:
+        yield _failure(given, "no such file or folder")
+
+
+def _glob(pattern: str) -> Iterator[Source | Failure]:
+    for name in sorted(glob.glob(pattern, recursive=True)):
+        path = Path(name)
+        if path.is_dir():
+            yield from _walk(path)
+        elif media := media_by_suffix(path.name):
+            yield Source(str(path), media)
+
+
+def _walk(folder: Path) -> Iterator[Source | Failure]:
+    try:
+        with os.scandir(folder) as entries:
+            listed = sorted(entries, key=lambda entry: entry.name)
+    except OSError as error:
+        yield _failure(str(folder), f"folder can't be read: {one_line(error)}")
+        return
+    for entry in listed:
+        if entry.name.startswith("."):
+            continue
+        if entry.is_dir(follow_symlinks=False):
+            yield from _walk(Path(entry.path))
+        elif (media := media_by_suffix(entry.name)) and entry.is_file():
+            yield Source(entry.path, media)
+
+
+def _find_remote(url: str) -> Iterator[Source | Failure]:
+    fs, path = filesystem(url)
+    web = urlsplit(url).scheme in ("http", "https")  # there "?" starts a query, and listing is scraping
+    try:
+        if ("*" in url) if web else _MAGIC.intersection(path):
+            found = _listed(fs, fs.glob(path))
+            yield from _or_empty(found, url, f"pattern matches no file of a known kind ({_KNOWN})")
+        elif url.endswith("/") or (not web and fs.isdir(path)):
+            found = _listed(fs, fs.find(path))
+            yield from _or_empty(found, url, f"folder has no file of a known kind ({_KNOWN})")
+        else:
+            with fs.open(path, "rb") as file:
+                yield _named(url, file.read(HEAD_BYTES))
+    except FileNotFoundError:
+        yield _failure(url, "no such file or folder")
+    except Exception as error:  # every store has errors of its own
+        yield _failure(url, f"can't be read: {one_line(error)}")
+
+
+def _listed(fs: Any, paths: Iterable[str]) -> Iterator[Source]:
+    for path in sorted(paths):
+        name = path.rstrip("/").rpartition("/")[2]
+        media = media_by_suffix(name)
+        if media and not name.startswith("."):
+            yield Source(fs.unstrip_protocol(path), media)
+
+
+def _named(uri: str, head: bytes) -> Source | Failure:
+    if not head:
+        return _failure(uri, "file is empty")
+    media = media_by_content(head)
+    return Source(uri, media) if media else _failure(uri, f"not a PDF or image: starts with {head[:8]!r}")
+
+
+def _or_empty(found: Iterator[Source | Failure], given: str, reason: str) -> Iterator[Source | Failure]:
+    empty = True
+    for item in found:
+        empty = False
+        yield item
+    if empty:
+        yield _failure(given, reason)
+
+
+def _failure(source: str, reason: str) -> Failure:
+    return Failure(source, None, "load", reason)

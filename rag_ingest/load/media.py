@@ -1,0 +1,30 @@
+"""Which loader reads a file: by suffix where files are picked, by content where one is named."""
+
+from __future__ import annotations
+
+from pathlib import PurePosixPath
+
+HEAD_BYTES = 1024
+"""PDF readers accept the header anywhere in the first 1,024 bytes (ISO 32000-1, annex H, note 13)."""
+SUFFIXES = {
+    ".pdf": "pdf",
+    ".png": "image",
+    ".jpg": "image",
+    ".jpeg": "image",
+    ".webp": "image",
+    ".tif": "image",
+    ".tiff": "image",
+}
+_IMAGE_MAGIC = (b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
+
+
+def media_by_suffix(name: str) -> str | None:
+    """The medium that a file's name promises, None for others."""
+    return SUFFIXES.get(PurePosixPath(name).suffix.lower())
+
+
+def media_by_content(head: bytes) -> str | None:
+    """The medium of a file that starts with these bytes, None when it is neither a PDF nor a known image."""
+    if head.startswith(_IMAGE_MAGIC) or (head[:4] == b"RIFF" and head[8:12] == b"WEBP"):
+        return "image"
+    return "pdf" if b"%PDF-" in head[:HEAD_BYTES] else None
