@@ -39,7 +39,7 @@ class HtmlIndex:
         while end > i and end < limit:
             last = self._lines.lines[end - 1]
             tail = last.rfind("<table")
-            if tail < 0 or end - 1 == i and tail == column:
+            if tail < 0 or (end - 1 == i and tail == column):
                 break
             further = self._ends.get((self._lines.offsets[end - 1] + tail, "table"), end - 1)
             if further < end or further >= limit:

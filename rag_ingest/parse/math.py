@@ -15,7 +15,7 @@ _ENVIRONMENTS = (
 )
 _BEGIN = re.compile(rf"\\begin\{{((?:{_ENVIRONMENTS})\*?)\}}")
 _MARK = re.compile(r"\\\[|\\\]|\\(begin|end)\{([A-Za-z]+\*?)\}")
-_TAIL = re.compile(r"[ \t.,;:]*(?:\\tag\*?\{[^{}]*\}|\([\w.*'-]{1,12}\))?[ \t.,;:]*$")
+_TAIL = re.compile(r"[ \t.,;:]*+(?:\\tag\*?\{[^{}]*\}|\([\w.*'-]{1,12}\))?[ \t.,;:]*+$")
 
 
 class MathIndex:

@@ -26,7 +26,7 @@ _MAX_DEPTH = 32  # a list takes two of markdown-it's levels, a quote one
 _INTERRUPTS = ["paragraph", "reference", "blockquote", "list"]
 _DELIMITER = re.compile(r"\|?[ \t]*:?-+:?[ \t]*(?:\|[ \t]*:?-+:?[ \t]*)*\|?[ \t]*$")
 _IMAGE_LINE = re.compile(
-    r"(?:!\[[^\]]*\](?:\([^)]*\)|\[[^\]]*\])[ \t]*(?:[(\[]?\d{1,4}(?:[ \t]*,[ \t]*\d{1,4}){3}[)\]]?)?[ \t]*)+$"
+    r"(?:!\[[^\]]*\](?:\([^)]*\)|\[[^\]]*\])[ \t]*+(?:[(\[]?\d{1,4}(?:[ \t]*,[ \t]*\d{1,4}){3}[)\]]?)?[ \t]*+)++$"
 )
 _FOOTNOTE = re.compile(r"\[\^[^\]\s]{1,60}\]:")
 _UNDERLINE = re.compile(r"(?:={2,}|-{3,})[ \t]*$")

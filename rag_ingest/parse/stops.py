@@ -15,10 +15,9 @@ _SECTION_NAMES = (
     "Abstract|Introduction|Background|Related Work|Methods?|Methodology|Materials|Experiments?|Results?|Discussion|"
     "Conclusions?|Acknowledge?ments?|References|Bibliography|Appendix|Appendices|Supplementary"
 )
-_NUMBERED = re.compile(
-    rf" {{0,3}}#{{1,6}}[ \t]+\**(?:(?:\d{{1,2}}|[A-Z])(?:\.\d{{1,2}}){{0,4}}\.?[ \t]+[^\W\d_]{{2}}|(?:{_SECTION_NAMES})\b)"
-)
-_INLINE_MATH = re.compile(r"\$[^$\n]+\$|\\\([^\n]*?\\\)")
+_NUMBER = r"(?:\d{1,2}|[A-Z])(?:\.\d{1,2}){0,4}\.?[ \t]+[^\W\d_]{2}"
+_NUMBERED = re.compile(rf" {{0,3}}#{{1,6}}[ \t]+\**(?:{_NUMBER}|(?:{_SECTION_NAMES})\b)")
+_INLINE_MATH = re.compile(r"\$[^$\n]+\$|\\\([^\n]{0,600}?\\\)")
 _TEX_TEXT = re.compile(r"\\(?:text\w*|mbox|intertext|operatorname\*?|mathrm|begin|end|label)\s*\{[^{}]*\}")
 _TEX = re.compile(r"\\[A-Za-z,;:!{}|]")
 _WORD = re.compile(r"(?<![\\\w])[^\W\d_]{2,}")

@@ -1,0 +1,85 @@
+"""What a chunk repeats so that it can be read, and found, on its own."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+
+from rag_ingest.split.atoms import Atom, Repeat
+from rag_ingest.split.options import Limits
+from rag_ingest.types import TokenCounter
+
+_JOIN = " > "
+_PATH_SHARE = 0.25
+_CAPTION_SHARE = 0.5
+
+
+@dataclass(slots=True)
+class ContextBuilder:
+    """Makes contexts and remembers what they cost.
+
+    Attributes:
+        parts: the option `context`.
+    """
+
+    count: TokenCounter
+    limits: Limits
+    parts: Sequence[str]
+    _costs: dict[str, int] = field(default_factory=dict)
+    _paths: dict[tuple[str, ...], str] = field(default_factory=dict)
+
+    def cost(self, context: str) -> int:
+        """Tokens of a context and of the line end behind it."""
+        if not context:
+            return 0
+        if context not in self._costs:
+            self._costs[context] = self.count(context + "\n")
+        return self._costs[context]
+
+    def path(self, titles: tuple[str, ...]) -> str:
+        """Titles joined, the outermost left out until the rest takes no more than a quarter of the budget."""
+        if "headings" not in self.parts:
+            return ""
+        if titles not in self._paths:
+            kept = titles
+            while kept and self.cost(_JOIN.join(kept)) > _PATH_SHARE * self.limits.largest:
+                kept = kept[1:]
+            self._paths[titles] = _JOIN.join(kept)
+        return self._paths[titles]
+
+    def variants(self, titles: tuple[str, ...], repeat: Repeat | None) -> Iterator[str]:
+        """Contexts from the richest to none: the caption goes first, then the path, the table header last."""
+        path = self.path(titles)
+        if repeat:
+            header, compact = (repeat.header, repeat.compact) if "headers" in self.parts else ("", "")
+            caption = repeat.caption if "captions" in self.parts else ""
+            rich = _lines(path, caption, header)
+            if caption and self.cost(rich) <= _CAPTION_SHARE * self.limits.largest:
+                yield rich
+            yield _lines(path, header)
+            yield _lines(path, compact)
+            yield header
+            yield compact
+        else:
+            yield path
+        yield ""
+
+
+def titles_above(leads: Sequence[Atom], first: Atom) -> tuple[str, ...]:
+    """The path for the context of a chunk: above its own headings, where it begins with headings."""
+    above = [lead.path[:-1] for lead in leads if lead.kind == "heading"]
+    if first.kind == "heading":
+        above.append(first.path[:-1])
+    if not above:
+        return first.path
+    common = above[0]
+    for path in above[1:]:
+        same = 0
+        while same < min(len(common), len(path)) and common[same] == path[same]:
+            same += 1
+        common = common[:same]
+    return common
+
+
+def _lines(*parts: str) -> str:
+    return "\n".join(part for part in parts if part)

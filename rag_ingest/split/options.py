@@ -1,0 +1,71 @@
+"""What a user may choose about splitting."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import get_args
+
+from rag_ingest.errors import ConfigError
+from rag_ingest.types import BlockKind
+
+CONTEXT_PARTS = ("headings", "captions", "headers")
+_LARGEST_DERIVED_TARGET = 512
+
+
+@dataclass(frozen=True, kw_only=True)
+class SplitOptions:
+    """Options of the splitter; every count is in the embedder's own tokens, context included.
+
+    Attributes:
+        max_tokens: no chunk exceeds it; 0 takes the embedder's limit, which also caps any other value.
+        target_tokens: chunks of a long section are filled to about this; 0 takes `max_tokens`, but 512 at most.
+        min_tokens: smaller chunks join a sibling where that fits; 0 takes an eighth of the target.
+        context: what a chunk repeats for reading on its own: "headings" (the path above it), "captions" and
+            "headers" (of a table, or the opening fence of code, in pieces after the first).
+        exclude_kinds: blocks of these kinds are left out, with headings that have nothing else below them.
+    """
+
+    max_tokens: int = 0
+    target_tokens: int = 0
+    min_tokens: int = 0
+    context: tuple[str, ...] = CONTEXT_PARTS
+    exclude_kinds: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        for name in ("max_tokens", "target_tokens", "min_tokens"):
+            value = getattr(self, name)
+            if not isinstance(value, int) or isinstance(value, bool) or value < 0:
+                raise ConfigError(f"split.{name} is {value!r}: allowed are 0 (derive) and positive integers")
+        if self.max_tokens and self.target_tokens > self.max_tokens:
+            raise ConfigError(
+                f"split.target_tokens is {self.target_tokens}: allowed are 0..{self.max_tokens} (max_tokens)"
+            )
+        _known("context", self.context, CONTEXT_PARTS)
+        _known("exclude_kinds", self.exclude_kinds, get_args(BlockKind))
+
+    def limits(self, max_tokens: int) -> Limits:
+        """The limits that hold with an embedder of `max_tokens`.
+
+        Raises:
+            ConfigError: `max_tokens` is not positive.
+        """
+        if max_tokens < 1:
+            raise ConfigError(f"max_tokens is {max_tokens}: allowed are positive integers")
+        largest = min(self.max_tokens or max_tokens, max_tokens)
+        target = min(self.target_tokens or min(largest, _LARGEST_DERIVED_TARGET), largest)
+        return Limits(largest, target, min(self.min_tokens or target // 8, target))
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Resolved token counts: smallest <= target <= largest."""
+
+    largest: int
+    target: int
+    smallest: int
+
+
+def _known(name: str, given: tuple[str, ...], known: tuple[str, ...]) -> None:
+    for value in given:
+        if value not in known:
+            raise ConfigError(f"split.{name} holds {value!r}: allowed are {', '.join(known)}")

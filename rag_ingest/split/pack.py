@@ -1,0 +1,202 @@
+"""Atoms of one section -> drafts of chunks: greedy to the target, the last two balanced, breaks where glue is weak."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from rag_ingest.split.atoms import INSEPARABLE, Atom
+from rag_ingest.split.context import ContextBuilder, titles_above
+from rag_ingest.split.cutting import cut_prefix
+from rag_ingest.split.expand import PROTECTED, expand
+from rag_ingest.split.options import Limits
+from rag_ingest.types import TokenCounter
+
+_UNDERFILLED = 0.4
+_STRETCH = 1.1
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """A chunk before it has an identity.
+
+    Attributes:
+        tokens: of context and text, counted.
+        own_tokens: `tokens` without what the context costs.
+        above: path that the context stands for; what joins this chunk must lie below it.
+        path: heading path of its first content.
+        continues: it begins inside a table or listing, and its context repeats the header.
+        oversize: why it exceeds the budget, else empty.
+    """
+
+    start: int
+    end: int
+    context: str
+    tokens: int
+    own_tokens: int
+    above: tuple[str, ...]
+    path: tuple[str, ...]
+    continues: bool = False
+    oversize: str = ""
+
+
+class Packer:
+    """Packs the atoms of one section after the other."""
+
+    def __init__(self, text: str, count: TokenCounter, limits: Limits, contexts: ContextBuilder) -> None:
+        self._text = text
+        self._count = count
+        self._limits = limits
+        self._contexts = contexts
+
+    def pack(self, atoms: list[Atom], caption_of: Callable[[Atom], str]) -> list[Draft]:
+        """Drafts that hold the atoms, in order.
+
+        Args:
+            atoms: of one section.
+            caption_of: the caption of a table's atom.
+        """
+        drafts: list[Draft] = []
+        pending = atoms[::-1]
+        left = sum(atom.tokens + 1 for atom in atoms)
+        while pending:
+            before = len(drafts)
+            drafts.append(self._next(pending, left, caption_of))
+            left = max(0, left - drafts[before].own_tokens)
+        return drafts
+
+    def _next(self, pending: list[Atom], left: int, caption_of: Callable[[Atom], str]) -> Draft:
+        """Takes one draft's atoms off `pending` (last first), taking atoms apart or cutting them where it must."""
+        slack = 0
+        while True:
+            leads = _leads(pending)
+            content = pending[-1 - len(leads)]
+            lead_tokens = sum(lead.tokens + 1 for lead in leads)
+            context, room = self._context(leads, content, lead_tokens, slack)
+            if lead_tokens + content.tokens > room:
+                if self._refine(pending, len(leads), room - lead_tokens, caption_of):
+                    continue
+                if len(leads) > 0 and lead_tokens >= room and content.kind not in PROTECTED:
+                    pending[-1] = replace(pending[-1], lead=False, glue=0.0)
+                    continue
+                taken = [*leads, content]
+                draft = self._draft(taken, context, leads, content, "one piece that can't be cut")
+            else:
+                taken = self._choose(pending, len(leads), room, left, caption_of)
+                draft = self._draft(taken, context, leads, content, "")
+                if draft.tokens > self._limits.largest:
+                    slack += max(1, draft.tokens - self._limits.largest)
+                    if len(taken) == len(leads) + 1:
+                        self._correct(pending, len(leads), draft.own_tokens - lead_tokens)
+                    continue
+            del pending[-len(taken) :]
+            return draft
+
+    def _context(self, leads: list[Atom], content: Atom, lead_tokens: int, slack: int) -> tuple[str, int]:
+        """The richest context that leaves room for the first content, and that room in tokens."""
+        first = leads[0] if leads else content
+        variants = list(self._contexts.variants(titles_above(leads, content), first.repeat))
+        rooms = [self._limits.largest - self._contexts.cost(v) - slack for v in variants]
+        whole = content.form in ("block", "item", "row") and content.kind in PROTECTED
+        for variant, room in zip(variants, rooms, strict=True):
+            if lead_tokens + content.tokens <= room:
+                return variant, room
+            if not whole and not first.repeat and room - lead_tokens >= self._limits.largest // 2:
+                return variant, room
+        half = self._limits.largest // 2
+        usable = (i for i, room in enumerate(rooms) if room - lead_tokens >= max(1, half if i else 0, half))
+        best = next(usable, len(variants) - 1)
+        return variants[best], rooms[best]
+
+    def _refine(self, pending: list[Atom], leads: int, room: int, caption_of: Callable[[Atom], str]) -> bool:
+        """Replaces the content atom by smaller ones; False when it can't be made to fit `room`."""
+        at = len(pending) - 1 - leads
+        content = pending[at]
+        parts = expand(content, self._text, self._count, caption_of(content))
+        if not parts and room > 0 and content.kind != "formula":
+            parts = self._cut(content, self._share(content, room, at))
+        if not parts:
+            return False
+        pending[at : at + 1] = parts[::-1]
+        return True
+
+    def _share(self, content: Atom, room: int, after: int) -> int:
+        """Half of a last piece rather than all but a crumb."""
+        if after == 0 and room < content.tokens <= 2 * room - 2:
+            return min(room, content.tokens // 2 + 1)
+        return room
+
+    def _cut(self, atom: Atom, room: int) -> list[Atom]:
+        found = cut_prefix(self._text, atom.start, atom.end, atom.tokens, room, self._count)
+        if found is None:
+            return []
+        cut, tokens = found
+        piece = self._text[atom.start : cut]
+        rest = self._text[cut : atom.end]
+        start = cut + len(rest) - len(rest.lstrip())
+        head = replace(atom, end=atom.start + len(piece.rstrip()), tokens=tokens, glue=0.0, lead=False)
+        tail_tokens = max(1, atom.tokens - tokens)
+        tail = replace(atom, start=start, tokens=tail_tokens, lead=False, form="sentence", repeat=atom.inner)
+        return [replace(head, form="sentence"), tail]
+
+    def _correct(self, pending: list[Atom], leads: int, tokens: int) -> None:
+        at = len(pending) - 1 - leads
+        pending[at] = replace(pending[at], tokens=max(tokens, pending[at].tokens))
+
+    def _choose(
+        self, pending: list[Atom], leads: int, room: int, left: int, caption_of: Callable[[Atom], str]
+    ) -> list[Atom]:
+        """The atoms of the next draft: as many as come closest to the ideal fill, at the cheapest break."""
+        target = min(self._limits.target, room)
+        if left <= min(room, target * _STRETCH):
+            return pending[::-1]
+        ideal = left / 2 if left <= 2 * target else target
+        taken, total = 0, 0
+        best, best_cost = leads + 1, INSEPARABLE
+        while taken < len(pending):
+            atom = pending[-1 - taken]
+            if total + atom.tokens > room and taken > leads:
+                underfilled = total < _UNDERFILLED * target
+                if underfilled and atom.kind not in PROTECTED and self._open(pending, taken, caption_of):
+                    continue
+                break
+            total += atom.tokens + 1
+            taken += 1
+            if taken > leads:
+                cost = abs(ideal - total) + atom.glue * target if taken < len(pending) else abs(ideal - total)
+                if cost <= best_cost and (cost < INSEPARABLE or taken == leads + 1):
+                    best, best_cost = taken, cost
+        return pending[: -best - 1 : -1]
+
+    def _open(self, pending: list[Atom], taken: int, caption_of: Callable[[Atom], str]) -> bool:
+        """Takes a block of prose apart to fill a draft that would stay small."""
+        at = len(pending) - 1 - taken
+        parts = expand(pending[at], self._text, self._count, caption_of(pending[at]))
+        if not parts:
+            return False
+        pending[at : at + 1] = parts[::-1]
+        return True
+
+    def _draft(self, taken: list[Atom], context: str, leads: list[Atom], content: Atom, oversize: str) -> Draft:
+        start, end = taken[0].start, taken[-1].end
+        text = self._text[start:end]
+        tokens = self._count(f"{context}\n{text}" if context else text)
+        return Draft(
+            start=start,
+            end=end,
+            context=context,
+            tokens=tokens,
+            own_tokens=max(1, tokens - self._contexts.cost(context)),
+            above=titles_above(leads, content),
+            path=content.path,
+            continues=taken[0].repeat is not None,
+            oversize=oversize and f"{content.kind}: {oversize}" if tokens > self._limits.largest else "",
+        )
+
+
+def _leads(pending: list[Atom]) -> list[Atom]:
+    """The headings and furniture at the front, in order; at least one atom always remains."""
+    n = 0
+    while n < len(pending) - 1 and pending[-1 - n].lead:
+        n += 1
+    return pending[: -n - 1 : -1] if n else []
