@@ -7,12 +7,13 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from pydantic import BaseModel
 
+from rag_ingest.embed.model_files import load_tokenizer, without_surrogates
 from rag_ingest.errors import ConfigError, EmbedError, ModelError
-from rag_ingest.http import EndpointOptions, HttpClient, check_range
+from rag_ingest.http import EndpointOptions, HttpClient
 from rag_ingest.types import TokenCounter
 
 if TYPE_CHECKING:
@@ -48,11 +49,13 @@ class HttpEmbedOptions(EndpointOptions):
     document_prompt: str = ""
     query_prompt: str = ""
 
+    _section = "embed_http"
+
     def __post_init__(self) -> None:
         super().__post_init__()
-        check_range("dimension", self.dimension, 0, 65_536)
-        check_range("max_tokens", self.max_tokens, 8, 1_048_576)
-        check_range("batch_size", self.batch_size, 1, 4096)
+        self._check_range("dimension", 0, 65_536)
+        self._check_range("max_tokens", 8, 1_048_576)
+        self._check_range("batch_size", 1, 4096)
 
 
 class _Vector(BaseModel):
@@ -151,7 +154,8 @@ class HttpEmbedder:
     async def _request(self, texts: list[str]) -> NDArray[np.float32]:
         import numpy as np
 
-        body = {"model": self.options.model, "input": texts, "encoding_format": "float"}
+        sent = [without_surrogates(text) for text in texts]
+        body = {"model": self.options.model, "input": sent, "encoding_format": "float"}
         reply = await self._client.post("/embeddings", json.dumps(body).encode(), _Embeddings)
         rows = sorted(reply.data, key=lambda row: row.index)
         numbers = [row.index for row in rows]
@@ -175,19 +179,12 @@ class HttpEmbedder:
 
 def _tokenizer(where: str) -> tuple[TokenCounter, int]:
     """Counts a text's tokens; and how many special tokens one text gets."""
-    from tokenizers import Tokenizer
+    tokenizer = load_tokenizer(_tokenizer_file(where))
 
-    try:
-        tokenizer: Any = Tokenizer.from_file(str(_tokenizer_file(where)))
-    except ModelError:
-        raise
-    except Exception as e:  # the package raises a bare Exception for whatever it can't parse
-        raise ModelError(f"tokenizer {where!r} can't be read: {e}") from e
-    tokenizer.no_truncation()
-    tokenizer.no_padding()
-    return lambda text: len(tokenizer.encode(text, add_special_tokens=False)), tokenizer.num_special_tokens_to_add(
-        False
-    )
+    def count(text: str) -> int:
+        return len(tokenizer.encode(without_surrogates(text), add_special_tokens=False).ids)
+
+    return count, tokenizer.num_special_tokens_to_add(is_pair=False)
 
 
 def _tokenizer_file(where: str) -> Path:

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from pydantic import BaseModel
 
 from rag_ingest.errors import ConfigError, OcrError, OcrTimeout
-from rag_ingest.http import EndpointOptions, HttpClient, check_range
+from rag_ingest.http import EndpointOptions, HttpClient
 from rag_ingest.types import Failure, Page, PageMarkdown
 
 if TYPE_CHECKING:
@@ -59,15 +59,17 @@ class ServerOptions(EndpointOptions):
     seed: int | None = None
     image_format: Literal["png", "jpeg"] = "png"
 
+    _section = "server"
+
     def __post_init__(self) -> None:
         super().__post_init__()
         if not self.model:
-            raise ConfigError("model must name what the server serves, for example lightonai/LightOnOCR-2-1B")
-        check_range("max_new_tokens", self.max_new_tokens, 1, 131_072)
-        check_range("temperature", self.temperature, 0, 2)
-        check_range("top_p", self.top_p, 0.001, 1)
+            raise ConfigError("server.model must name what the server serves, for example lightonai/LightOnOCR-2-1B")
+        self._check_range("max_new_tokens", 1, 131_072)
+        self._check_range("temperature", 0, 2)
+        self._check_range("top_p", 0.001, 1)
         if self.image_format not in {"png", "jpeg"}:
-            raise ConfigError(f"image_format must be png or jpeg, not {self.image_format!r}")
+            raise ConfigError(f"server.image_format must be png or jpeg, not {self.image_format!r}")
 
 
 class _Message(BaseModel):
@@ -108,7 +110,7 @@ class ServerEngine:
 
         A server can change its weights under one name: it takes another name, or another database, to notice.
         """
-        from rag_ingest.ocr.lightonocr_image import RENDERING
+        from rag_ingest.ocr.lightonocr_input import RENDERING
 
         deciding = {
             "engine": self.name,
@@ -177,7 +179,7 @@ class ServerEngine:
         return chosen
 
     def _body(self, page: Page) -> bytes:
-        from rag_ingest.ocr.lightonocr_image import prepare
+        from rag_ingest.ocr.lightonocr_input import prepare
 
         if page.image is None:
             raise OcrError("the page has no image, and this engine reads nothing else")

@@ -137,6 +137,15 @@ def test_a_tokenizer_file_counts_without_its_own_truncation(where: Path) -> None
     assert made.count_tokens("") == 0
 
 
+def test_halves_of_characters_are_sent_and_counted_as_replacement() -> None:
+    with serving() as server:
+        made = HttpEmbedder(HttpEmbedOptions(url=server.url, model="minilm", tokenizer=str(MINILM)))
+        made.embed_documents(["a\ud800b"])
+        assert made.count_tokens("a\ud800b") == made.count_tokens("a\ufffdb")
+        made.close()
+    assert server.seen[0].body["input"] == ["a\ufffdb"]
+
+
 def test_nothing_that_counts_tokens_is_a_configuration_error() -> None:
     with pytest.raises(ConfigError, match=r"embed_http\.tokenizer is not set"):
         HttpEmbedder(HttpEmbedOptions(model="minilm"))

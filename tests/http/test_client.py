@@ -305,7 +305,7 @@ def test_a_password_in_the_url_is_refused_and_not_repeated(url: str) -> None:
     value=st.sampled_from([-1, float("nan"), float("inf"), 10**7]),
 )
 def test_every_range_is_checked_and_named(option: str, value: float) -> None:
-    with pytest.raises(ConfigError, match=rf"^{option} must be .* to "):
+    with pytest.raises(ConfigError, match=rf"^{option} must be from .* to "):
         EndpointOptions(**{option: value})  # type: ignore[arg-type]
 
 

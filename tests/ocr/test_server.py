@@ -145,7 +145,7 @@ def test_the_request_is_the_image_alone_with_the_generation_options() -> None:
 
 
 def test_png_carries_the_very_pixels_that_the_local_engine_sees() -> None:
-    from rag_ingest.ocr.lightonocr_image import prepare
+    from rag_ingest.ocr.lightonocr_input import prepare
 
     noise = Image.effect_noise((200, 131), 80).convert("RGB")
     large = Image.effect_noise((2000, 700), 80).convert("RGB")
@@ -161,7 +161,7 @@ def test_png_carries_the_very_pixels_that_the_local_engine_sees() -> None:
 
 
 def test_jpeg_is_close_and_unsampled() -> None:
-    from rag_ingest.ocr.lightonocr_image import prepare
+    from rag_ingest.ocr.lightonocr_input import prepare
 
     gradient = Image.merge("RGB", [Image.linear_gradient("L").rotate(turn) for turn in (0, 90, 180)]).resize((280, 280))
     with serving() as server:

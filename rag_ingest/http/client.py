@@ -1,13 +1,12 @@
-"""One client for OpenAI-compatible endpoints: bounded, patient with a busy server, and silent about its key.
+"""Requests: in flight together, tried again, read as JSON.
 
-It lives below the stages, so that engines and embedders share it. Its event loop runs in a thread of its own, kept
-until `close()`: the blocking calls below work as well where the caller already runs a loop (Jupyter, a web server).
+The event loop runs in a thread of its own, kept until `close()`: the blocking calls work as well where the caller
+already runs a loop (Jupyter, a web server).
 """
 
 from __future__ import annotations
 
 import os
-import re
 import threading
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import ExitStack
@@ -15,19 +14,18 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any, TypeVar
-from urllib.parse import SplitResult, urlsplit
+from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ValidationError
 
 from rag_ingest.errors import ConfigError, RagIngestError
+from rag_ingest.http.endpoint import EndpointOptions, base_url
 
 if TYPE_CHECKING:
     import anyio
     import httpx
     from anyio.from_thread import BlockingPortal
     from tenacity import RetryCallState
-
-__all__ = ["EndpointOptions", "HttpClient", "base_url", "check_range"]
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -36,75 +34,6 @@ Reply = TypeVar("Reply", bound=BaseModel)
 _MAX_REPLY_BYTES = 64 * 2**20  # a page is some 20 kB, 64 vectors of 4,096 numbers 6 MB: more is a fault or an attack
 _EXCERPT_CHARS = 200
 _NAMED_MODELS = 10
-
-
-@dataclass(frozen=True, kw_only=True)
-class EndpointOptions:
-    """Where a server is and how patient to be with it.
-
-    Attributes:
-        url: base address, with or without `/v1`.
-        model: the name under which the server serves it.
-        api_key_env: the environment variable that holds the key; empty when there is none.
-        max_in_flight: requests under way at a time.
-        connect_timeout_s: for one connection, and for the whole of `HttpClient.check`.
-        timeout_s: for one attempt, from sending to the last byte of the reply.
-        max_attempts: of one request; connection errors, time-outs, 429 and 5xx are tried again, other 4xx are not.
-        backoff_s: the longest pause before the second attempt; it doubles with each, and the pause is drawn evenly
-            between 0 and it.
-        max_backoff_s: where the doubling ends, and the longest `Retry-After` that is honoured.
-        check_models: refuse a model that the server does not list; false for a server that lists others than it serves
-            (`transformers serve` lists the hub's cache, never a local folder).
-    """
-
-    url: str = "http://127.0.0.1:8000/v1"
-    model: str = ""
-    api_key_env: str = ""
-    max_in_flight: int = 64
-    connect_timeout_s: float = 10.0
-    timeout_s: float = 600.0
-    max_attempts: int = 4
-    backoff_s: float = 1.0
-    max_backoff_s: float = 30.0
-    check_models: bool = True
-
-    def __post_init__(self) -> None:
-        base_url(self.url)
-        check_range("max_in_flight", self.max_in_flight, 1, 4096)
-        check_range("connect_timeout_s", self.connect_timeout_s, 0.01, 600)
-        check_range("timeout_s", self.timeout_s, 0.01, 86_400)
-        check_range("max_attempts", self.max_attempts, 1, 100)
-        check_range("backoff_s", self.backoff_s, 0, 600)
-        check_range("max_backoff_s", self.max_backoff_s, 0, 3600)
-
-
-def check_range(option: str, value: float, low: float, high: float) -> None:
-    """Raises `ConfigError` when an option's value is outside low..high, both allowed."""
-    if not low <= value <= high:
-        raise ConfigError(f"{option} must be {low:g} to {high:g}, not {value:g}")
-
-
-def base_url(url: str) -> str:
-    """The address without a slash at its end, and with `/v1` unless it names an API version already.
-
-    Raises:
-        ConfigError: not http(s), no host, or something that belongs elsewhere (user, password, query).
-    """
-    shown = url.rpartition("@")[2]  # what stands before it may be a password
-    try:
-        parts: SplitResult = urlsplit(url.strip())
-        host, credentials, _ = parts.hostname, parts.username or parts.password, parts.port
-    except ValueError as e:
-        raise ConfigError(f"url {shown!r} is not an address: {e}") from e
-    if credentials:
-        raise ConfigError(f"url must not carry a user or password (host {host}): name the key's variable, api_key_env")
-    if parts.scheme not in {"http", "https"} or not host:
-        raise ConfigError(f"url {shown!r} must be of the form http://host:port/v1")
-    if parts.query or parts.fragment:
-        raise ConfigError(f"url of host {host} must end with its path: no '?' and no '#'")
-    path = parts.path.rstrip("/")
-    versioned = any(re.fullmatch(r"v\d\w*", segment) for segment in path.split("/"))
-    return f"{parts.scheme}://{parts.netloc}{path}" + ("" if versioned else "/v1")
 
 
 @dataclass(eq=False)
@@ -155,7 +84,7 @@ class HttpClient:
         self.url = base_url(options.url)
         self._error = error
         self._timeout_error = timeout_error or error
-        self._key = _api_key(options.api_key_env)
+        self._key = options.api_key()
         self._lock = threading.Lock()
         self._stack = ExitStack()
         self._portal: BlockingPortal | None = None
@@ -183,22 +112,23 @@ class HttpClient:
         Raises:
             ConfigError: no server, a refused key, or a server that does not list `options.model`.
         """
+        options, waive = self.options, f"{self.options.named('check_models')} = false skips this"
         try:
             served = self._run(self._models)
         except _AttemptError as e:
             if e.status in {401, 403}:
-                variable = self.options.api_key_env or "none"
-                raise ConfigError(f"{self.url} refuses the key (api_key_env: {variable}): {e}") from e
+                key = options.named("api_key_env")
+                raise ConfigError(f"{self.url} refuses the key ({key} = {options.api_key_env!r}): {e}") from e
             if e.status is None:
                 raise ConfigError(f"no server at {self.url}: {e}; {hint}") from e
-            if self.options.check_models:
-                raise ConfigError(f"{self.url}/models: {e}; is url right? check_models = false skips this") from e
+            if options.check_models:
+                raise ConfigError(f"{self.url}/models: {e}; is {options.named('url')} right? ({waive})") from e
             return
-        if self.options.check_models and served and self.options.model not in served:
+        if options.check_models and served and options.model not in served:
             more = f" and {len(served) - _NAMED_MODELS} more" if len(served) > _NAMED_MODELS else ""
             raise ConfigError(
-                f"{self.url} does not list model {self.options.model!r} but {', '.join(served[:_NAMED_MODELS])}{more}: "
-                "set model to one of these (check_models = false skips this)"
+                f"{self.url} does not list model {options.model!r} but {', '.join(served[:_NAMED_MODELS])}{more}: "
+                f"set {options.named('model')} to one of these ({waive})"
             )
 
     async def post(self, path: str, body: bytes, reply: type[Reply]) -> Reply:
@@ -364,13 +294,6 @@ async def _read(response: httpx.Response) -> bytes:
     except httpx.DecodingError as e:
         raise _AttemptError(f"reply is not what its Content-Encoding says: {e}", status=response.status_code) from e
     return bytes(content)
-
-
-def _api_key(variable: str) -> str:
-    key = os.environ.get(variable, "").strip() if variable else ""
-    if variable and not key:
-        raise ConfigError(f"api_key_env names {variable}, which is not set: export it, or leave api_key_env empty")
-    return key
 
 
 def _retry_after_s(headers: Mapping[str, str]) -> float:

@@ -1,0 +1,9 @@
+"""One client for OpenAI-compatible endpoints: bounded, patient with a busy server, and silent about its key.
+
+It lies below the stages, so that engines and embedders share it.
+"""
+
+from rag_ingest.http.client import HttpClient
+from rag_ingest.http.endpoint import EndpointOptions, base_url
+
+__all__ = ["EndpointOptions", "HttpClient", "base_url"]
