@@ -61,21 +61,21 @@ def _find_local(given: str) -> Iterator[Source | Failure]:
     path = Path(os.path.normpath(path))
     if path.is_dir():
         yield from _or_empty(_walk(path), given, f"folder has no file of a known kind ({_KNOWN})")
-    elif path.exists():
+    elif path.is_file():
         with path.open("rb") as file:
             yield _named(str(path), file.read(HEAD_BYTES))
     elif _MAGIC.intersection(given):
         yield from _or_empty(_glob(str(path)), given, f"pattern matches no file of a known kind ({_KNOWN})")
     else:
-        yield _failure(given, "no such file or folder")
+        yield _failure(given, "not a regular file" if path.exists() else "no such file or folder")
 
 
 def _glob(pattern: str) -> Iterator[Source | Failure]:
-    for name in sorted(glob.glob(pattern, recursive=True)):
+    for name in sorted(glob.glob(pattern, recursive=True)):  # noqa: PTH207 (pathlib's takes hidden names)
         path = Path(name)
         if path.is_dir():
             yield from _walk(path)
-        elif media := media_by_suffix(path.name):
+        elif (media := media_by_suffix(path.name)) and path.is_file():
             yield Source(str(path), media)
 
 
@@ -103,7 +103,7 @@ def _find_remote(url: str) -> Iterator[Source | Failure]:
             found = _listed(fs, fs.glob(path))
             yield from _or_empty(found, url, f"pattern matches no file of a known kind ({_KNOWN})")
         elif url.endswith("/") or (not web and fs.isdir(path)):
-            found = _listed(fs, fs.find(path))
+            found = _listed(fs, fs.find(path), path)
             yield from _or_empty(found, url, f"folder has no file of a known kind ({_KNOWN})")
         else:
             with fs.open(path, "rb") as file:
@@ -114,11 +114,10 @@ def _find_remote(url: str) -> Iterator[Source | Failure]:
         yield _failure(url, f"can't be read: {one_line(error)}")
 
 
-def _listed(fs: Any, paths: Iterable[str]) -> Iterator[Source]:
+def _listed(fs: Any, paths: Iterable[str], folder: str = "") -> Iterator[Source]:
     for path in sorted(paths):
-        name = path.rstrip("/").rpartition("/")[2]
-        media = media_by_suffix(name)
-        if media and not name.startswith("."):
+        hidden = "/." in "/" + path.removeprefix(folder)
+        if (media := media_by_suffix(path)) and not hidden:
             yield Source(fs.unstrip_protocol(path), media)
 
 

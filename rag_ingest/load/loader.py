@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 from collections import deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future
@@ -39,6 +40,7 @@ class WorkerLoader:
         setup = {"media": self.media, "memory_mb": self._options.worker_memory_mb}
         self._pool = Pool(self._options.worker_count, setup)
         self._copies = LocalCopies()
+        self._forgotten = weakref.finalize(self, _abandon, self._pool, self._copies)
 
     def __enter__(self) -> Self:
         return self
@@ -94,6 +96,7 @@ class WorkerLoader:
 
     def close(self) -> None:
         """Ends worker processes and removes temporary files; a second call does nothing."""
+        self._forgotten.detach()
         self._pool.close()
         self._copies.close()
 
@@ -167,6 +170,11 @@ class WorkerLoader:
     @staticmethod
     def _failure(document: SourceDocument, number: int, reason: str) -> Failure:
         return Failure(document.source, number, "load", reason, document.doc_id)
+
+
+def _abandon(pool: Pool, copies: LocalCopies) -> None:
+    pool.kill()
+    copies.close()
 
 
 _ERRORS: dict[str, type[LoadError]] = {

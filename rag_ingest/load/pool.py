@@ -67,13 +67,10 @@ class Worker:
         self._discard()
 
     def close(self) -> None:
-        """Ends the process for good, even amid a request; its thread then gets `WorkerLost`."""
+        """Ends the process for good, even amid a request; its thread then gets `LoadError`."""
         with self._lock:
             self._closed = True
-            process = self._process
-        if process is not None:
-            process.kill()
-            process.wait()
+        self._discard()
 
     def _start(self) -> subprocess.Popen[bytes]:
         with self._lock:
@@ -108,7 +105,7 @@ class Worker:
         try:
             wire.send(process.stdin, request)
             reply = wire.receive(process.stdout)
-        except (EOFError, OSError) as error:
+        except (EOFError, OSError, ValueError) as error:  # ValueError: the pipe was closed, or no message came
             lost = WorkerLost(timed_out=expired.is_set(), ending=_ending(process))
             raise lost from error
         finally:
@@ -148,14 +145,18 @@ class Pool:
         except RuntimeError as error:  # after shutdown
             raise LoadError("the loader is closed") from error
 
-    def close(self) -> None:
-        """Ends every worker; requests under way are lost, queued ones cancelled. A second call does nothing."""
+    def kill(self) -> None:
+        """Ends every worker and waits for no thread; requests under way are lost, queued ones cancelled."""
         self._threads.shutdown(wait=False, cancel_futures=True)
         for worker in self._workers:
             worker.close()
+
+    def close(self) -> None:
+        """Ends every worker and waits for the threads; a second call does nothing."""
+        self.kill()
         self._threads.shutdown(wait=True)
-        for worker in self._workers:
-            worker.recycle()
+        for worker in self._workers:  # one more may have come while the others went
+            worker.close()
 
     def _adopt(self) -> None:
         self._own.worker = Worker(self._setup)
