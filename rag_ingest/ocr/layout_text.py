@@ -16,7 +16,7 @@ _SENTENCE_END = re.compile(r"[.!?:;]['\"”’)\]]*$")
 _HYPHEN_END = re.compile(r"(?<=\w)[-‐\u2010]$")
 _WORD = re.compile(r"[^\W\d_]+(?:-[^\W\d_]+)*")
 _KEEP_AFTER = frozenset(
-    "self non well high low multi cross semi pre post co re long short two three one four half quasi anti inter intra".split()
+    "self non well high low cross semi long short two three one four half quasi".split()
 )
 """First parts after which a hyphen is more often the compound's own, when the page does not tell."""
 

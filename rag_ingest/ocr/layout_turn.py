@@ -1,0 +1,56 @@
+"""Pages set sideways: a table across the sheet is read the way a person turns the paper."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from rag_ingest.types import BBox, TextLine, Word
+
+_SHARE = 0.6
+"""Of the characters must stand sideways before the page is turned."""
+
+
+def quarter_turns(lines: Sequence[TextLine]) -> int:
+    """How often to turn the page clockwise so that most of its text is level: 0, 1 or 3."""
+    total = sum(len(line.text) for line in lines)
+    sideways = [line for line in lines if _tall(line)]
+    if sum(len(line.text) for line in sideways) < _SHARE * total or not total:
+        return 0
+    up = sum(_direction(line) for line in sideways)
+    return 1 if up >= 0 else 3
+
+
+def turn_lines(lines: Sequence[TextLine], turns: int, size_pt: tuple[float, float]) -> tuple[TextLine, ...]:
+    """The same lines on the page after `turns` quarter turns clockwise; `size_pt` is the size before."""
+    return tuple(
+        replace(
+            line,
+            bbox=turn_box(line.bbox, turns, size_pt),
+            words=tuple(Word(word.text, turn_box(word.bbox, turns, size_pt)) for word in line.words),
+        )
+        for line in lines
+    )
+
+
+def turn_box(box: BBox, turns: int, size_pt: tuple[float, float]) -> BBox:
+    """A box after `turns` quarter turns clockwise of a page of this size."""
+    left, top, right, bottom = box
+    width, height = size_pt
+    if turns % 4 == 1:
+        return height - bottom, left, height - top, right
+    if turns % 4 == 3:
+        return top, width - right, bottom, width - left
+    return box if turns % 4 == 0 else (width - right, height - bottom, width - left, height - top)
+
+
+def _tall(line: TextLine) -> bool:
+    boxes = [word.bbox for word in line.words if len(word.text) > 2] or [line.bbox]
+    return sum(b[3] - b[1] for b in boxes) > 1.2 * sum(b[2] - b[0] for b in boxes)
+
+
+def _direction(line: TextLine) -> int:
+    """Characters, positive when the line reads upwards; 0 when one word can't tell."""
+    if len(line.words) < 2:
+        return 0
+    return len(line.text) * (1 if line.words[0].bbox[1] > line.words[-1].bbox[1] else -1)
