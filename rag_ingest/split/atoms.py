@@ -19,9 +19,9 @@ LEAD_IN = 0.5
 """Glue from "…:" to a list or formula, and from a formula to "where …"."""
 OPEN_SENTENCE = 0.3
 """Glue from a sentence that a formula ends."""
-WITHIN = 0.1
+WITHIN = 0.2
 """Glue between the sentences of a paragraph or the lines of a listing."""
-ROWS = 0.02
+ROWS = 0.15
 """Glue between the rows of a table or the items of a list."""
 
 

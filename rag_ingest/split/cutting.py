@@ -31,7 +31,7 @@ def cut_prefix(text: str, start: int, end: int, tokens: int, room: int, count: T
         The offset to cut at, start < offset < end, and the beginning's tokens; None when not one character fits.
     """
     share = room / max(tokens, 1)
-    window = text[start : min(end, start + int((end - start) * min(1.0, 2 * share)) + _WINDOW_SLACK)]
+    window = text[start : min(end, start + int((end - start) * min(1.0, 1.5 * share)) + _WINDOW_SLACK)]
     guess = max(1, int((end - start) * min(1.0, share)))
     found: tuple[int, int] | None = None
     for cuts_of in (word_cuts, space_cuts, grapheme_cuts):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
 from rag_ingest.split.context import ContextBuilder
@@ -15,28 +15,40 @@ def merge_small(
     drafts: Iterable[Draft], text: str, count: TokenCounter, limits: Limits, contexts: ContextBuilder
 ) -> Iterator[Draft]:
     """Drafts of one stretch of blocks, the small ones joined to a neighbour where both fit the target."""
-    held: Draft | None = None
+    group: list[Draft] = []
+    tokens = 0
     for draft in drafts:
-        joined = _joined(held, draft, text, count, limits, contexts) if held else None
-        if joined:
-            held = joined
+        if group and _fits(group, tokens, draft, limits):
+            group.append(draft)
+            tokens += draft.own_tokens + 1
             continue
-        if held:
-            yield held
-        held = draft
-    if held:
-        yield held
+        yield from _joined(group, text, count, limits, contexts)
+        group, tokens = [draft], draft.tokens
+    yield from _joined(group, text, count, limits, contexts)
+
+
+def _fits(group: Sequence[Draft], tokens: int, draft: Draft, limits: Limits) -> bool:
+    first, last = group[0], group[-1]
+    small = draft.own_tokens < limits.smallest or tokens - first.tokens + first.own_tokens < limits.smallest
+    if not small or last.oversize or draft.oversize or draft.continues:
+        return False
+    below = draft.above[: len(first.above)] == first.above
+    return below and tokens + draft.own_tokens + 1 <= limits.target
 
 
 def _joined(
-    a: Draft, b: Draft, text: str, count: TokenCounter, limits: Limits, contexts: ContextBuilder
-) -> Draft | None:
-    if min(a.own_tokens, b.own_tokens) >= limits.smallest or a.oversize or b.oversize or b.continues:
-        return None
-    if b.above[: len(a.above)] != a.above or a.tokens + b.own_tokens > limits.target:
-        return None
-    joined = text[a.start : b.end]
-    tokens = count(f"{a.context}\n{joined}" if a.context else joined)
-    if tokens > limits.target:
-        return None
-    return replace(a, end=b.end, tokens=tokens, own_tokens=max(1, tokens - contexts.cost(a.context)))
+    group: Sequence[Draft], text: str, count: TokenCounter, limits: Limits, contexts: ContextBuilder
+) -> Iterator[Draft]:
+    """The group as one draft; when the sum of its counts was too low, its halves."""
+    if len(group) < 2:
+        yield from group
+        return
+    first = group[0]
+    joined = text[first.start : group[-1].end]
+    tokens = count(f"{first.context}\n{joined}" if first.context else joined)
+    if tokens <= limits.largest:
+        yield replace(first, end=group[-1].end, tokens=tokens, own_tokens=max(1, tokens - contexts.cost(first.context)))
+        return
+    half = len(group) // 2
+    yield from _joined(group[:half], text, count, limits, contexts)
+    yield from _joined(group[half:], text, count, limits, contexts)

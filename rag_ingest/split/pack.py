@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from rag_ingest.split.atoms import INSEPARABLE, Atom
+from rag_ingest.split.atoms import INSEPARABLE, LEAD_IN, Atom
 from rag_ingest.split.context import ContextBuilder, titles_above
 from rag_ingest.split.cutting import cut_prefix
 from rag_ingest.split.expand import PROTECTED, expand
@@ -74,16 +74,20 @@ class Packer:
             lead_tokens = sum(lead.tokens + 1 for lead in leads)
             context, room = self._context(leads, content, lead_tokens, slack)
             if lead_tokens + content.tokens > room:
-                if self._refine(pending, len(leads), room - lead_tokens, caption_of):
-                    continue
-                if len(leads) > 0 and lead_tokens >= room and content.kind not in PROTECTED:
+                whole = self._exact(leads, content, slack)
+                if whole:
+                    del pending[-len(leads) - 1 :]
+                    return whole
+                if leads and lead_tokens >= room:  # headings longer than the budget
                     pending[-1] = replace(pending[-1], lead=False, glue=0.0)
                     continue
+                if self._refine(pending, len(leads), room - lead_tokens, caption_of):
+                    continue
                 taken = [*leads, content]
-                draft = self._draft(taken, context, leads, content, "one piece that can't be cut")
+                draft = self._oversize(taken, context, leads, content)
             else:
                 taken = self._choose(pending, len(leads), room, left, caption_of)
-                draft = self._draft(taken, context, leads, content, "")
+                draft = self._draft(taken, context, leads, content)
                 if draft.tokens > self._limits.largest:
                     slack += max(1, draft.tokens - self._limits.largest)
                     if len(taken) == len(leads) + 1:
@@ -97,16 +101,35 @@ class Packer:
         first = leads[0] if leads else content
         variants = list(self._contexts.variants(titles_above(leads, content), first.repeat))
         rooms = [self._limits.largest - self._contexts.cost(v) - slack for v in variants]
-        whole = content.form in ("block", "item", "row") and content.kind in PROTECTED
-        for variant, room in zip(variants, rooms, strict=True):
-            if lead_tokens + content.tokens <= room:
-                return variant, room
-            if not whole and not first.repeat and room - lead_tokens >= self._limits.largest // 2:
-                return variant, room
+        rooms[-1] = max(1, rooms[-1])
         half = self._limits.largest // 2
-        usable = (i for i, room in enumerate(rooms) if room - lead_tokens >= max(1, half if i else 0, half))
-        best = next(usable, len(variants) - 1)
+        roomy = [i for i, room in enumerate(rooms[:-1]) if room - lead_tokens >= max(1, half)]
+        for i, room in enumerate(rooms):
+            bare = i == len(rooms) - 1
+            if bare and roomy and (first.repeat or not _stays_whole(content)):
+                break
+            if lead_tokens + content.tokens <= room:
+                return variants[i], room
+            if roomy and not first.repeat and not _stays_whole(content):
+                break
+        best = roomy[0] if roomy else len(variants) - 1
         return variants[best], rooms[best]
+
+    def _exact(self, leads: list[Atom], content: Atom, slack: int) -> Draft | None:
+        """A draft without context of a piece to be kept whole, when its sum says that it is too large but it is not."""
+        if slack or not _stays_whole(content) or content.repeat or content.tokens > self._limits.largest:
+            return None
+        draft = self._draft([*leads, content], "", leads, content)
+        return draft if draft.tokens <= self._limits.largest else None
+
+    def _oversize(self, taken: list[Atom], context: str, leads: list[Atom], content: Atom) -> Draft:
+        for kept in (context, ""):
+            draft = self._draft(taken, kept, leads, content)
+            if draft.tokens <= self._limits.largest:
+                return draft
+        draft = self._draft(taken, context, leads, content)
+        reason = f"{content.kind} that can't be cut: {draft.tokens} of {self._limits.largest} tokens"
+        return replace(draft, oversize=reason)
 
     def _refine(self, pending: list[Atom], leads: int, room: int, caption_of: Callable[[Atom], str]) -> bool:
         """Replaces the content atom by smaller ones; False when it can't be made to fit `room`."""
@@ -156,8 +179,9 @@ class Packer:
         while taken < len(pending):
             atom = pending[-1 - taken]
             if total + atom.tokens > room and taken > leads:
-                underfilled = total < _UNDERFILLED * target
-                if underfilled and atom.kind not in PROTECTED and self._open(pending, taken, caption_of):
+                if self._worth_opening(pending, taken, total, target) and self._open(
+                    pending, taken, room - total, caption_of
+                ):
                     continue
                 break
             total += atom.tokens + 1
@@ -168,16 +192,25 @@ class Packer:
                     best, best_cost = taken, cost
         return pending[: -best - 1 : -1]
 
-    def _open(self, pending: list[Atom], taken: int, caption_of: Callable[[Atom], str]) -> bool:
-        """Takes a block of prose apart to fill a draft that would stay small."""
+    def _worth_opening(self, pending: list[Atom], taken: int, total: int, target: int) -> bool:
+        """Whether to take the next atom apart rather than to leave a draft small or a caption alone."""
+        atom, before = pending[-1 - taken], pending[-taken]
+        if atom.kind in PROTECTED and atom.tokens <= self._limits.largest:
+            return False
+        return total < _UNDERFILLED * target or (before.glue >= LEAD_IN and atom.form == "block")
+
+    def _open(self, pending: list[Atom], taken: int, room: int, caption_of: Callable[[Atom], str]) -> bool:
         at = len(pending) - 1 - taken
-        parts = expand(pending[at], self._text, self._count, caption_of(pending[at]))
+        atom = pending[at]
+        parts = expand(atom, self._text, self._count, caption_of(atom))
+        if not parts and atom.kind != "formula":
+            parts = self._cut(atom, room - 1)
         if not parts:
             return False
         pending[at : at + 1] = parts[::-1]
         return True
 
-    def _draft(self, taken: list[Atom], context: str, leads: list[Atom], content: Atom, oversize: str) -> Draft:
+    def _draft(self, taken: list[Atom], context: str, leads: list[Atom], content: Atom) -> Draft:
         start, end = taken[0].start, taken[-1].end
         text = self._text[start:end]
         tokens = self._count(f"{context}\n{text}" if context else text)
@@ -190,8 +223,11 @@ class Packer:
             above=titles_above(leads, content),
             path=content.path,
             continues=taken[0].repeat is not None,
-            oversize=oversize and f"{content.kind}: {oversize}" if tokens > self._limits.largest else "",
         )
+
+
+def _stays_whole(atom: Atom) -> bool:
+    return atom.kind in PROTECTED and atom.form in ("block", "item", "row")
 
 
 def _leads(pending: list[Atom]) -> list[Atom]:
