@@ -24,7 +24,7 @@ _ACCENTED = re.compile("(.)([\u0302\u0303\u0304\u0305\u20d7])")
 _ACCENTS = {"\u0302": "hat", "\u0303": "tilde", "\u0304": "bar", "\u0305": "bar", "\u20d7": "vec"}
 _MARK = re.compile("[\u0300-\u036f\u20d0-\u20ff]")
 _TEXT_TOKEN = re.compile(r"\d+(?:\.\d+)*|[^\W\d]+|[+<>=±×%≤≥≈≠]")
-_TEX_TOKEN = re.compile(r"\\[A-Za-z]+|\d+(?:\.\d+)*|[^\W\d_]|[^\s\w]|_")
+_TEX_TOKEN = re.compile(r"\\[A-Za-z]+|\d+(?:\.\d+)*|[^\W\d_]{7,}|[^\W\d_]|[^\s\w]|_")
 _NO_TOKEN = frozenset({"{", "}", "\\", "`", "#"})
 
 
@@ -40,7 +40,10 @@ def text_tokens(text: str) -> tuple[str, ...]:
 
 
 def tex_tokens(text: str) -> tuple[str, ...]:
-    r"""TeX commands, single letters, numbers and signs; commands that only style, spacing and braces are gone.
+    r"""TeX commands, letters, numbers and signs; commands that only style, spacing and braces are gone.
+
+    Letters stand alone (`xW`, `T_{col}`), but a run of seven or more is a word, so that a formula made of words isn't
+    found letter by letter in any prose.
 
     Unicode mathematics becomes commands (`α` is `\alpha`), so that a formula from a text layer is judged by what it
     kept; what it lost (`_`, `^`, `\frac`) is missing.

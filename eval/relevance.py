@@ -4,7 +4,8 @@ A gold text and a passage go through the same normalisation, so that hyphenation
 markup and TeX notation don't decide the outcome. Then
 
 - prose: the best window of the passage covers at least 0.8 of the evidence tokens, as a multiset;
-- table: every part of the row label and of the column header, and the value itself, stand in the one passage;
+- table: the passage holds at least 0.8 of the words of every part of the row label and of the column header, in any
+  order (a plain text interleaves the lines of a header), and the value itself, tokens in sequence;
 - formula: as prose, on TeX tokens that keep commands (`\frac`, `\sum`, `_`, `^`).
 
 Limits: a table's value is not tied to its row and column by position, so a passage with all three scores even when
@@ -89,36 +90,40 @@ class Judge:
     """
 
     def __init__(self, evidence: Mapping[str, Any]) -> None:
+        self._tokens = _tex if "tex" in evidence else _text
+        self._names: list[tuple[str, ...]] = []
         if "text" in evidence:
-            self._parts = [text_tokens(evidence["text"])]
+            self._body = text_tokens(evidence["text"])
         elif "tex" in evidence:
-            self._parts = [tex_tokens(evidence["tex"])]
+            self._body = tex_tokens(evidence["tex"])
         elif "value" in evidence:
-            names = [p for name in (evidence["row"], evidence["column"]) for p in _header_parts(name)]
-            self._parts = [text_tokens(p) for p in [*names, evidence["value"]]]
+            self._names = [text_tokens(part) for key in ("row", "column") for part in _header_parts(evidence[key])]
+            self._body = text_tokens(evidence["value"])
         else:
             raise ValueError(f"evidence of no known kind: keys {sorted(evidence)}")
-        if not all(self._parts):
+        if not self._body or not all(self._names):
             raise ValueError(f"evidence without tokens: {dict(evidence)}")
-        self._is_tex = "tex" in evidence
-        self._is_table = "value" in evidence
+        self._exact = bool(self._names) and len(self._body) < LONG_VALUE_TOKENS
 
     def coverage(self, passage: str) -> float:
         """0.0 to 1.0; for a table the least covered of row, column and value, where a short value is all or nothing."""
-        tokens = _tex(passage) if self._is_tex else _text(passage)
-        if not self._is_table:
-            return coverage(self._parts[0], tokens)
-        *names, value = self._parts
-        shares = [coverage(name, tokens) for name in names]
-        if len(value) < LONG_VALUE_TOKENS:
-            shares.append(float(holds_value(value, tokens)))
-        else:
-            shares.append(coverage(value, tokens))
-        return min(shares)
+        tokens, counts = self._tokens(passage)
+        shares = [_share(name, counts) for name in self._names]
+        if self._exact:
+            return min(*shares, float(holds_value(self._body, tokens)))
+        return min([*shares, coverage(self._body, tokens)])
 
     def relevant(self, passage: str) -> bool:
         """Whether the passage covers enough of the evidence."""
-        return self.coverage(passage) >= THRESHOLD
+        _, counts = self._tokens(passage)
+        windowed = [] if self._exact else [self._body]
+        possible = all(_share(part, counts) >= THRESHOLD for part in [*self._names, *windowed])
+        return possible and self.coverage(passage) >= THRESHOLD
+
+
+def _share(part: Sequence[str], counts: Counter[str]) -> float:
+    """Of the tokens of `part`, how many the passage holds anywhere: an upper bound of `coverage`."""
+    return sum(min(n, counts[token]) for token, n in Counter(part).items()) / len(part)
 
 
 def _header_parts(name: str) -> list[str]:
@@ -127,10 +132,12 @@ def _header_parts(name: str) -> list[str]:
 
 
 @lru_cache(maxsize=100_000)
-def _text(passage: str) -> tuple[str, ...]:
-    return text_tokens(passage)
+def _text(passage: str) -> tuple[tuple[str, ...], Counter[str]]:
+    tokens = text_tokens(passage)
+    return tokens, Counter(tokens)
 
 
 @lru_cache(maxsize=100_000)
-def _tex(passage: str) -> tuple[str, ...]:
-    return tex_tokens(passage)
+def _tex(passage: str) -> tuple[tuple[str, ...], Counter[str]]:
+    tokens = tex_tokens(passage)
+    return tokens, Counter(tokens)

@@ -1,0 +1,145 @@
+"""What is slow and does not change is kept on disk: pages as the engine read them, and vectors.
+
+Parsing, splitting, retrieval and judging always run afresh.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rag_ingest.types import Embedder, Engine, Failure, Figure, Page, PageMarkdown
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+EMBED_BATCH = 256
+"""Texts between two saves of the vector cache."""
+
+
+class CachedEngine:
+    """An engine that reads a page once; keyed by document content, page number and the engine's fingerprint.
+
+    Failures are not kept: they are tried again. `PageMarkdown.seconds` is that of the first reading.
+
+    Args:
+        engine: does the work.
+        folder: made where it is missing.
+    """
+
+    def __init__(self, engine: Engine, folder: Path) -> None:
+        self._engine = engine
+        self._folder = folder / _digest(engine.fingerprint)
+
+    @property
+    def name(self) -> str:
+        """The engine's own."""
+        return self._engine.name
+
+    @property
+    def fingerprint(self) -> str:
+        """The engine's own."""
+        return self._engine.fingerprint
+
+    @property
+    def needs_image(self) -> bool:
+        """The engine's own."""
+        return self._engine.needs_image
+
+    @property
+    def batch_size(self) -> int:
+        """The engine's own."""
+        return self._engine.batch_size
+
+    def recognize(self, pages: Sequence[Page]) -> list[PageMarkdown | Failure]:
+        """Same length and order as `pages`; only pages not seen before reach the engine."""
+        known = [self._load(page) for page in pages]
+        missing = [page for page, found in zip(pages, known, strict=True) if found is None]
+        fresh = iter(self._engine.recognize(missing) if missing else [])
+        results = [found if found is not None else next(fresh) for found in known]
+        for page, found, result in zip(pages, known, results, strict=True):
+            if found is None and isinstance(result, PageMarkdown):
+                self._save(page, result)
+        return results
+
+    def close(self) -> None:
+        """Nothing: the owner of the inner engine closes it."""
+
+    def _file(self, page: Page) -> Path:
+        return self._folder / page.doc_id / f"{page.number}.json"
+
+    def _load(self, page: Page) -> PageMarkdown | None:
+        file = self._file(page)
+        if not file.is_file():
+            return None
+        row = json.loads(file.read_text(encoding="utf-8"))
+        row["figures"] = tuple(
+            Figure(f["placeholder"], tuple(f["bbox"]) if f["bbox"] else None) for f in row["figures"]
+        )
+        return PageMarkdown(**row)
+
+    def _save(self, page: Page, result: PageMarkdown) -> None:
+        file = self._file(page)
+        file.parent.mkdir(parents=True, exist_ok=True)
+        row = {**asdict(result), "checks": dict(result.checks)}
+        _replace(file, json.dumps(row).encode("ascii"))
+
+
+class VectorCache:
+    """Vectors of texts by one embedder, kept by the embedder's name and the text's hash.
+
+    Args:
+        embedder: makes what is missing.
+        folder: made where it is missing.
+    """
+
+    def __init__(self, embedder: Embedder, folder: Path) -> None:
+        import numpy as np
+
+        self._embedder = embedder
+        self._file = folder / f"{_digest(embedder.name)}.npz"
+        self._vectors: dict[str, NDArray[np.float32]] = {}
+        if self._file.is_file():
+            with np.load(self._file) as stored:
+                self._vectors = dict(zip(stored["keys"].tolist(), stored["vectors"], strict=True))
+
+    def embed_documents(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        """float32[len(texts), dimension], unit length, same order."""
+        import numpy as np
+
+        keys = [_digest(text) for text in texts]
+        missing = {key: text for key, text in zip(keys, texts, strict=True) if key not in self._vectors}
+        for start in range(0, len(missing), EMBED_BATCH):
+            part = dict(list(missing.items())[start : start + EMBED_BATCH])
+            vectors = self._embedder.embed_documents(list(part.values()))
+            self._vectors.update(zip(part, vectors, strict=True))
+            self._save()
+        if not texts:
+            return np.zeros((0, self._embedder.dimension), dtype=np.float32)
+        return np.stack([self._vectors[key] for key in keys])
+
+    def _save(self) -> None:
+        import io
+
+        import numpy as np
+
+        self._file.parent.mkdir(parents=True, exist_ok=True)
+        buffer = io.BytesIO()
+        np.savez(buffer, keys=np.array(list(self._vectors)), vectors=np.stack(list(self._vectors.values())))
+        _replace(self._file, buffer.getvalue())
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:32]
+
+
+def _replace(file: Path, content: bytes) -> None:
+    """Whole or not at all."""
+    temporary = file.with_suffix(".part")
+    temporary.write_bytes(content)
+    temporary.replace(file)

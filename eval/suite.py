@@ -1,0 +1,88 @@
+"""A suite: which arms are compared on which dataset. Read from TOML; an unknown key is an error."""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from rag_ingest.errors import ConfigError
+
+GROUND_TRUTH = "ground-truth"
+"""In place of an engine: Markdown made from the paper's own source, the ceiling of every engine."""
+
+
+class Arm(BaseModel):
+    """One way from PDF to passages: engine x splitter x embedder x mode.
+
+    Attributes:
+        engine: a registered engine, or "ground-truth".
+        splitter: "structure" (this project's) or "sentence" (LlamaIndex's SentenceSplitter, fixed size).
+        embedder: a registered embedder; both splitters fill its own token budget.
+        mode: how passages are ranked; "vector" is exact cosine over all of them.
+        overlap_tokens: of the sentence splitter.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: str
+    engine: str
+    splitter: Literal["structure", "sentence"]
+    embedder: str = "sentence-transformers"
+    mode: Literal["vector"] = "vector"
+    overlap_tokens: int = Field(default=0, ge=0)
+
+
+class Suite(BaseModel):
+    """A comparison.
+
+    Attributes:
+        dataset: a name of `datasets.DATASETS`.
+        docs: papers of the dataset to use; empty means all.
+        baseline: name of the arm that the others are compared with.
+        budgets: retrieved tokens.
+        primary_budget: the one that differences are tested at.
+        seed: of resampling.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: str
+    dataset: str
+    baseline: str
+    docs: tuple[str, ...] = ()
+    budgets: tuple[int, ...] = (512, 1024, 2048)
+    primary_budget: int = 1024
+    seed: int = 0
+    arms: tuple[Arm, ...] = Field(min_length=1)
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Suite:
+        names = [arm.name for arm in self.arms]
+        if len(set(names)) != len(names):
+            raise ValueError("two arms have the same name")
+        if self.baseline not in names:
+            raise ValueError(f"baseline {self.baseline!r} is no arm (arms: {', '.join(names)})")
+        if self.primary_budget not in self.budgets or min(self.budgets) < 1:
+            raise ValueError(f"primary_budget {self.primary_budget} must be one of budgets, each 1 or more")
+        return self
+
+
+def load_suite(file: Path) -> Suite:
+    """Reads a suite.
+
+    Raises:
+        ConfigError: no such file, no TOML, an unknown key or a value out of range.
+    """
+    try:
+        return Suite.model_validate(tomllib.loads(file.read_text(encoding="utf-8")))
+    except OSError as e:
+        raise ConfigError(f"suite {file} can't be read: {e.strerror}") from e
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as e:
+        raise ConfigError(f"suite {file} is not TOML: {e}") from e
+    except ValidationError as e:
+        first = e.errors()[0]
+        where = ".".join(str(part) for part in first["loc"]) or "suite"
+        raise ConfigError(f"suite {file}: {where}: {first['msg']}") from e

@@ -1,0 +1,124 @@
+"""The caches change when something is computed, never what comes out."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from eval.cache import CachedEngine, VectorCache
+from rag_ingest.types import Engine, Failure, Figure, Page, PageMarkdown
+
+
+@dataclass
+class Recorder:
+    """An engine that writes down which pages it was asked for; page 13 always fails."""
+
+    fingerprint: str = "recorder-1"
+    name: str = "recorder"
+    needs_image: bool = False
+    batch_size: int = 4
+    seen: list[int] = field(default_factory=list)
+
+    def recognize(self, pages: Sequence[Page]) -> list[PageMarkdown | Failure]:
+        self.seen += [page.number for page in pages]
+        return [
+            Failure("x", page.number, "ocr", "unlucky")
+            if page.number == 13
+            else PageMarkdown(
+                page.doc_id, page.number, f"# \ud83d p{page.number}\r\n", self.name, self.fingerprint,
+                checks={"route": "text"}, figures=(Figure("image_1.png", (1.0, 2.0, 3.0, 4.0)), Figure("image_2.png")),
+                seconds=0.5,
+            )
+            for page in pages
+        ]  # fmt: skip
+
+    def close(self) -> None:
+        """Nothing to free."""
+
+
+def page(number: int, doc: str = "d") -> Page:
+    return Page(doc, number, None, (), (595.0, 842.0))
+
+
+def test_a_page_is_read_once_and_comes_back_the_same(tmp_path: Path) -> None:
+    first, second = Recorder(), Recorder()
+    pages = [page(n) for n in (1, 2, 3)]
+    fresh = CachedEngine(first, tmp_path).recognize(pages)
+    again = CachedEngine(second, tmp_path).recognize([pages[2], page(4), pages[0]])
+    assert second.seen == [4]
+    assert [again[0], again[2]] == [fresh[2], fresh[0]]
+    assert isinstance(CachedEngine(first, tmp_path), Engine)
+
+
+def test_failures_are_tried_again_and_keep_their_place(tmp_path: Path) -> None:
+    engine = Recorder()
+    cached = CachedEngine(engine, tmp_path)
+    for _ in range(2):
+        results = cached.recognize([page(12), page(13), page(14)])
+        assert [type(r) for r in results] == [PageMarkdown, Failure, PageMarkdown]
+    assert engine.seen == [12, 13, 14, 13]
+
+
+def test_another_fingerprint_or_document_is_another_page(tmp_path: Path) -> None:
+    CachedEngine(Recorder(), tmp_path).recognize([page(1)])
+    for engine, asked in ((Recorder(fingerprint="recorder-2"), page(1)), (Recorder(), page(1, "other"))):
+        CachedEngine(engine, tmp_path).recognize([asked])
+        assert engine.seen == [1]
+
+
+@dataclass
+class HashEmbedder:
+    """Deterministic unit vectors from a hash; counts the texts that it had to embed."""
+
+    name: str = "hash@1"
+    dimension: int = 8
+    max_tokens: int = 100
+    embedded: list[str] = field(default_factory=list)
+
+    def embed_documents(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        self.embedded += texts
+        raw = [np.frombuffer(hashlib.sha256(t.encode()).digest()[:8], dtype=np.uint8) for t in texts]
+        vectors = np.stack(raw).astype(np.float32) + 1
+        return (vectors / np.linalg.norm(vectors, axis=1, keepdims=True)).astype(np.float32)
+
+    def embed_queries(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        return self.embed_documents(texts)
+
+    def count_tokens(self, text: str) -> int:
+        return len(text.split())
+
+    def close(self) -> None:
+        """Nothing to free."""
+
+
+def test_vectors_are_computed_once_per_text(tmp_path: Path) -> None:
+    direct = HashEmbedder().embed_documents(["a", "b", "a", "c"])
+    first, second = HashEmbedder(), HashEmbedder()
+    np.testing.assert_array_equal(VectorCache(first, tmp_path).embed_documents(["a", "b", "a"]), direct[:3])
+    np.testing.assert_array_equal(VectorCache(second, tmp_path).embed_documents(["a", "b", "a", "c"]), direct)
+    assert (first.embedded, second.embedded) == (["a", "b"], ["c"])
+
+
+def test_vectors_of_another_embedder_are_not_mixed_in(tmp_path: Path) -> None:
+    VectorCache(HashEmbedder(), tmp_path).embed_documents(["a"])
+    other = HashEmbedder(name="hash@2")
+    VectorCache(other, tmp_path).embed_documents(["a"])
+    assert other.embedded == ["a"]
+
+
+def test_no_texts_no_vectors(tmp_path: Path) -> None:
+    assert VectorCache(HashEmbedder(), tmp_path).embed_documents([]).shape == (0, 8)
+
+
+@pytest.mark.parametrize("half_written", [b"", b"PK\x03\x04"])
+def test_a_cache_is_replaced_whole(tmp_path: Path, half_written: bytes) -> None:
+    (tmp_path / "left.part").write_bytes(half_written)
+    cache = VectorCache(HashEmbedder(), tmp_path)
+    cache.embed_documents(["a"])
+    assert VectorCache(HashEmbedder(), tmp_path).embed_documents(["a"]).shape == (1, 8)
