@@ -1,0 +1,190 @@
+"""The `chunks` table: rows from chunks and vectors, replaced a document at a time, and the indexes on it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from rag_ingest.errors import StoreError
+from rag_ingest.store.node_metadata import node_metadata
+from rag_ingest.store.schema import DocumentRecord, source_key, storable
+from rag_ingest.store.tables import upsert
+from rag_ingest.store.where import one_line
+from rag_ingest.types import Chunk
+
+if TYPE_CHECKING:
+    import numpy as np
+    import pyarrow as pa
+    from lancedb.expr import Expr
+    from lancedb.table import Table
+    from numpy.typing import NDArray
+
+__all__ = ["Chunks", "DocumentChunks"]
+
+VECTOR_INDEX_ROWS = 50_000
+"""Below it a scan takes tens of milliseconds (147 ms at 100,000 rows), and an index only loses recall."""
+
+SCALAR_INDEX_ROWS = 20_000
+
+_SAME_VECTOR = 1e-4
+"""Vectors of one text differ by less from run to run, on one device."""
+
+
+@dataclass(frozen=True)
+class DocumentChunks:
+    """One document's chunks and their vectors, float32[len(chunks), dimension]."""
+
+    record: DocumentRecord
+    chunks: Sequence[Chunk]
+    vectors: NDArray[np.float32]
+
+
+class Chunks:
+    """Writes the `chunks` table and keeps its indexes."""
+
+    def __init__(self, table: Table, dimension: int) -> None:
+        self.table = table
+        self.dimension = dimension
+
+    def rows(self, documents: Iterable[DocumentChunks]) -> pa.Table:
+        """Arrow rows, one a chunk id.
+
+        Raises:
+            StoreError: vectors don't fit the chunks or the table, or two different chunks have one id.
+        """
+        import numpy as np
+        import pyarrow as pa
+
+        rows: dict[str, dict[str, Any]] = {}
+        vectors: dict[str, NDArray[np.float32]] = {}
+        for document in documents:
+            self._check(document)
+            for chunk, vector in zip(document.chunks, document.vectors, strict=True):
+                row = _to_row(chunk, document.record)
+                before = rows.get(row["id"])
+                if before is not None and (before["doc_id"], before["search_text"]) != (
+                    chunk.doc_id,
+                    row["search_text"],
+                ):
+                    raise StoreError(f"{document.record.source}: two different chunks have the id {row['id']}")
+                rows[row["id"]], vectors[row["id"]] = row, vector
+        schema = self.table.schema
+        flat = np.concatenate([np.zeros(0, np.float32), *vectors.values()]).astype(np.float32)
+        columns = {
+            field.name: pa.FixedSizeListArray.from_arrays(pa.array(flat), self.dimension)
+            if field.name == "vector"
+            else pa.array([row[field.name] for row in rows.values()], field.type)
+            for field in schema
+        }
+        return pa.table(columns, schema=schema)
+
+    def replace(self, rows: pa.Table, *, doc_ids: Sequence[str], sources: Sequence[str], kept: Sequence[str]) -> bool:
+        """Makes `rows` the only rows of these documents and sources, in one commit; False when they were already.
+
+        Args:
+            rows: from `rows`.
+            doc_ids: documents that are replaced.
+            sources: whatever else these wrote before goes, too.
+            kept: other documents that some other source still has.
+        """
+        from lancedb.expr import col
+
+        stale = col("doc_id").isin(list(doc_ids))
+        of_sources = col("source").isin([source_key(source) for source in sources])
+        stale = stale | (of_sources & ~col("doc_id").isin(list(kept)) if kept else of_sources)
+        before = self._matching(stale)
+        if before.num_rows == 0:
+            if rows.num_rows:
+                upsert(self.table, "id", rows)
+            return bool(rows.num_rows)
+        if _equal(before, rows):
+            return False
+        upsert(self.table, "id", rows, replacing=stale)
+        return True
+
+    def doc_ids_of(self, sources: Sequence[str]) -> set[str]:
+        """Documents that were written for these sources."""
+        from lancedb.expr import col
+
+        where = col("source").isin([source_key(source) for source in sources])
+        found = self.table.search().where(where).select(["doc_id"]).limit(None).to_arrow()
+        return set(found["doc_id"].unique().to_pylist())
+
+    def ensure_indexes(self) -> None:
+        """Makes what is missing and worth it. There is never one on `id`: with one, merges double rows."""
+        from lancedb.index import FTS, BTree, IvfRq
+
+        indexed = {index.columns[0] for index in self.table.list_indices()}
+        rows = self.table.count_rows()
+        if "search_text" not in indexed:
+            self.table.create_index("search_text", config=FTS(with_position=True))
+        if "vector" not in indexed and rows >= VECTOR_INDEX_ROWS and self.dimension % 8 == 0:
+            self.table.create_index("vector", config=IvfRq(distance_type="cosine"))
+        for column in ("doc_id", "source"):
+            if column not in indexed and rows >= SCALAR_INDEX_ROWS:
+                self.table.create_index(column, config=BTree())
+
+    def _matching(self, where: Expr) -> pa.Table:
+        return self.table.search().where(where).limit(None).to_arrow()
+
+    def _check(self, document: DocumentChunks) -> None:
+        import numpy as np
+
+        shape = (len(document.chunks), self.dimension)
+        if document.vectors.shape != shape:
+            raise StoreError(f"{document.record.source}: vectors of shape {document.vectors.shape}, expected {shape}")
+        if not np.isfinite(document.vectors).all():
+            raise StoreError(f"{document.record.source}: a vector holds values that are no numbers")
+
+
+def _equal(before: pa.Table, rows: pa.Table) -> bool:
+    import numpy as np
+
+    if before.num_rows != rows.num_rows:
+        return False
+    before, rows = before.sort_by("id"), rows.sort_by("id")
+    others = [name for name in rows.column_names if name != "vector"]
+    if any(before[name].to_pylist() != rows[name].to_pylist() for name in others):
+        return False
+    old, new = (t["vector"].combine_chunks().flatten().to_numpy(zero_copy_only=False) for t in (before, rows))
+    return bool(np.allclose(old, new, rtol=0, atol=_SAME_VECTOR))
+
+
+def _to_row(chunk: Chunk, record: DocumentRecord) -> dict[str, Any]:
+    source, title = source_key(record.source), storable(record.title)
+    chunk = _storable_chunk(chunk)
+    return {
+        "id": chunk.chunk_id,
+        "doc_id": chunk.doc_id,
+        "text": chunk.text,
+        "context": chunk.context,
+        "title": title,
+        "source": source,
+        "search_text": chunk.embed_text,
+        "page_lines": _lines(map(str, chunk.pages)),
+        "heading_lines": _lines(chunk.headings),
+        "kind_lines": _lines(chunk.kinds),
+        "headings": list(chunk.headings),
+        "pages": list(chunk.pages),
+        "kinds": list(chunk.kinds),
+        "first_page": min(chunk.pages, default=None),
+        "last_page": max(chunk.pages, default=None),
+        "span_start": chunk.span.start,
+        "span_end": chunk.span.end,
+        "token_count": chunk.token_count,
+        "metadata": node_metadata(chunk, title=title, source=source),
+    }
+
+
+def _storable_chunk(chunk: Chunk) -> Chunk:
+    return replace(
+        chunk,
+        text=storable(chunk.text),
+        context=storable(chunk.context),
+        headings=tuple(map(storable, chunk.headings)),
+    )
+
+
+def _lines(values: Iterable[str]) -> str:
+    return "\n" + "".join(f"{one_line(value)}\n" for value in values)

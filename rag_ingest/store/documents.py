@@ -1,0 +1,102 @@
+"""The `documents` table: one row a source, written last, so that what it says is there is there."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, replace
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from rag_ingest.store.schema import DocumentRecord, documents_schema, source_key, storable
+from rag_ingest.store.tables import fetch, upsert
+from rag_ingest.types import Failure
+
+if TYPE_CHECKING:
+    from lancedb.expr import Expr
+    from lancedb.table import Table
+
+__all__ = ["Documents"]
+
+
+class Documents:
+    """Reads and writes the `documents` table."""
+
+    def __init__(self, table: Table) -> None:
+        self.table = table
+
+    def of_source(self, source: str) -> DocumentRecord | None:
+        """The row of one source."""
+        from lancedb.expr import col, lit
+
+        found = self._where(col("source") == lit(source_key(source)))
+        return found[0] if found else None
+
+    def of_sources(self, sources: Iterable[str]) -> dict[str, DocumentRecord]:
+        """Rows by source."""
+        from lancedb.expr import col
+
+        return {d.source: d for d in self._where(col("source").isin([source_key(source) for source in sources]))}
+
+    def of_contents(self, doc_ids: Iterable[str]) -> list[DocumentRecord]:
+        """Rows with one of these contents."""
+        from lancedb.expr import col
+
+        return self._where(col("doc_id").isin(list(doc_ids)))
+
+    def all(self) -> list[DocumentRecord]:
+        """Every row, by source."""
+        return self._where(None)
+
+    def _where(self, where: Expr | None) -> list[DocumentRecord]:
+        found = [_to_record(row) for row in fetch(self.table, where, documents_schema().names)]
+        return sorted(found, key=lambda document: document.source)
+
+    def write(self, records: Sequence[DocumentRecord]) -> int:
+        """Writes rows in one commit; returns how many changed. A row that says the same as before is left alone."""
+        import pyarrow as pa
+
+        records = [replace(record, source=source_key(record.source)) for record in records]
+        known = self.of_sources(record.source for record in records)
+        now = datetime.now(UTC)
+        changed: dict[str, dict[str, Any]] = {}
+        for record in records:
+            row = _to_row(record)
+            before = known.get(record.source)
+            if before is None or _to_row(before) != row:
+                changed[record.source] = {**row, "ingested_at": now}
+        if changed:
+            upsert(self.table, "source", pa.Table.from_pylist(list(changed.values()), schema=documents_schema()))
+        return len(changed)
+
+    def write_failure(self, failure: Failure) -> int:
+        """Marks a source as failed; what an earlier run stored for it stays, and stays described."""
+        before = self.of_source(failure.source)
+        if before is None or not before.chunk_count:
+            before = DocumentRecord(source=failure.source, doc_id=failure.doc_id)
+        return self.write([replace(before, state="failed", stage=failure.stage, error=failure.reason)])
+
+
+def failures_of(documents: Iterable[DocumentRecord]) -> list[Failure]:
+    """Sources that failed as a whole."""
+    return [Failure(d.source, None, d.stage, d.error, d.doc_id) for d in documents if d.state == "failed"]
+
+
+def engines_of(documents: Iterable[DocumentRecord]) -> list[Mapping[str, Any]]:
+    """Who read and embedded the documents, most documents first."""
+    counts = Counter((d.engine, d.ocr_fingerprint, d.embedder) for d in documents if d.engine)
+    names = ("engine", "fingerprint", "embedder")
+    ordered = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
+    return [{**dict(zip(names, key, strict=True)), "documents": n} for key, n in ordered]
+
+
+def _to_row(record: DocumentRecord) -> dict[str, Any]:
+    row = asdict(record)
+    del row["ingested_at"]
+    texts = {name: storable(value) for name, value in row.items() if isinstance(value, str)}
+    return {**row, **texts, "metadata": json.dumps(dict(record.metadata), sort_keys=True)}
+
+
+def _to_record(row: Mapping[str, Any]) -> DocumentRecord:
+    return DocumentRecord(**{**row, "metadata": json.loads(row["metadata"])})

@@ -1,0 +1,288 @@
+"""`KnowledgeBase`: the tables `documents`, `pages` and `chunks` of one LanceDB database.
+
+Order of writing, so that a process killed between two commits leaves a database from which running again gives the
+same rows: pages as they are read, then a document's chunks in one commit, then its `documents` row. One writer at a
+time; any number of readers.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import fields, is_dataclass, replace
+from os import PathLike, fspath
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from rag_ingest.errors import ConfigError, StoreError, StoreMismatchError
+from rag_ingest.store.chunks import Chunks, DocumentChunks
+from rag_ingest.store.documents import Documents, engines_of, failures_of
+from rag_ingest.store.ledger import Ledger
+from rag_ingest.store.schema import DocumentRecord, Identity, Status
+from rag_ingest.store.search import SearchMode, search
+from rag_ingest.store.tables import KEYS, connect, create_table, foreign_errors, no_knowledge_base, open_table
+from rag_ingest.types import Chunk, Failure, PageMarkdown, SearchHit
+
+if TYPE_CHECKING:
+    import numpy as np
+    from lancedb.db import DBConnection
+    from lancedb.table import Table
+    from numpy.typing import NDArray
+
+__all__ = ["DocumentChunks", "DocumentRecord", "KnowledgeBase", "Status"]
+
+COMMITS_BETWEEN_OPTIMIZE = 40
+"""Each commit leaves a small file; LanceDB advises to compact every 20 to 50."""
+
+T = TypeVar("T")
+
+
+class KnowledgeBase:
+    """Use `KnowledgeBase.open`, as a context manager.
+
+    Attributes:
+        uri: as given.
+        identity: the embedder that wrote the vectors.
+    """
+
+    def __init__(self, uri: str, tables: Mapping[str, Table], identity: Identity) -> None:
+        self.uri = uri
+        self.identity = identity
+        self._tables = tables
+        self._documents = Documents(tables["documents"])
+        self._ledger = Ledger(tables["pages"])
+        self._chunks = Chunks(tables["chunks"], identity.dimension)
+        self._commits: Counter[str] = Counter()
+
+    @classmethod
+    def open(
+        cls,
+        uri: str | PathLike[str],
+        *,
+        embedder_name: str | None = None,
+        dimension: int | None = None,
+        create: bool = False,
+        settings: Mapping[str, Any] | None = None,
+    ) -> KnowledgeBase:
+        """Opens a knowledge base, or makes one.
+
+        Args:
+            uri: a folder, or a URI that LanceDB knows.
+            embedder_name: checked where given; recorded in a new one.
+            dimension: of its vectors.
+            create: make what is missing.
+            settings: what the embedder was made from, recorded in a new one; JSON values, no secrets.
+
+        Raises:
+            StoreError: there is none (and `create` is false), or something else is there.
+            StoreMismatchError: another embedder wrote it.
+        """
+        uri = fspath(uri)
+        db = connect(uri, create=create)
+        with foreign_errors(f"{uri} can't be opened"):
+            identity = _identity(uri, open_table(db, "chunks"))
+            if identity is None and not create:
+                raise no_knowledge_base(uri)
+            if identity is None:
+                if embedder_name is None or dimension is None:
+                    raise StoreError(f"a new knowledge base at {uri} needs the embedder's name and dimension")
+                identity = Identity(embedder_name, dimension, settings or {})
+            tables = _tables(uri, db, identity, create=create)
+            kb = cls(uri, tables, _identity(uri, tables["chunks"]) or identity)
+            if embedder_name is not None and dimension is not None:
+                kb.require_embedder(embedder_name, dimension)
+            if create:
+                kb._chunks.ensure_indexes()
+        return kb
+
+    def __enter__(self) -> KnowledgeBase:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Every write was committed already; nothing is left to do."""
+
+    def require_embedder(self, name: str, dimension: int) -> None:
+        """Raises `StoreMismatchError` unless this embedder wrote the vectors."""
+        known = self.identity
+        if (name, dimension) != (known.embedder, known.dimension):
+            raise StoreMismatchError(
+                f"{self.uri} holds vectors of {known.embedder} ({known.dimension} dimensions), not of {name} "
+                f"({dimension}): choose another --db, or the same embedder again (--set embed.model=…)"
+            )
+
+    @property
+    def settings(self) -> Mapping[str, Any]:
+        """What the embedder was made from, as recorded."""
+        return self.identity.settings
+
+    def config(self, default: T) -> T:
+        """A configuration dataclass with the recorded embedder settings in place of its own."""
+        return _with_settings(default, self.settings)
+
+    def done_pages(self, doc_id: str, fingerprint: str) -> dict[int, PageMarkdown]:
+        """Pages of a document that this engine fingerprint has read, by number."""
+        with foreign_errors(f"{self.uri}: pages can't be read"):
+            return self._ledger.done(doc_id, fingerprint)
+
+    def write_pages(
+        self, results: Sequence[PageMarkdown | Failure], *, source: str, fingerprint: str, engine: str
+    ) -> None:
+        """Records pages in one commit. `fingerprint` and `engine` are for failures; pages carry their own.
+
+        Raises:
+            StoreError: a failure without document or page.
+        """
+        with foreign_errors(f"{self.uri}: pages can't be written"):
+            changed = self._ledger.write(results, source=source, fingerprint=fingerprint, engine=engine)
+        self._committed("pages", changed)
+
+    def document_for(self, source: str) -> DocumentRecord | None:
+        """What is recorded of a source."""
+        with foreign_errors(f"{self.uri}: documents can't be read"):
+            return self._documents.of_source(source)
+
+    def is_current(
+        self,
+        source: str,
+        doc_id: str,
+        ocr_fingerprint: str,
+        split_fingerprint: str,
+        embedder: str,
+        *,
+        retry_failed: bool = False,
+    ) -> bool:
+        """True when ingesting this source again would change nothing.
+
+        A document without some pages that failed is current unless `retry_failed`; a source that failed never is.
+        """
+        found = self.document_for(source)
+        if found is None or found.state == "failed" or (retry_failed and found.state == "partial"):
+            return False
+        have = (found.doc_id, found.ocr_fingerprint, found.split_fingerprint, found.embedder)
+        return have == (doc_id, ocr_fingerprint, split_fingerprint, embedder)
+
+    def is_duplicate(self, source: str, doc_id: str) -> bool:
+        """True when another source gave the same content, and this one gave none of its own before."""
+        with foreign_errors(f"{self.uri}: documents can't be read"):
+            owners = {d.source for d in self._documents.of_contents([doc_id]) if d.state != "failed"}
+        return bool(owners) and source not in owners
+
+    def replace_document(self, record: DocumentRecord, chunks: Sequence[Chunk], vectors: NDArray[np.float32]) -> None:
+        """Makes these the document's only chunks, in one commit, then writes its row; see `replace_documents`."""
+        self.replace_documents([DocumentChunks(record, chunks, vectors)])
+
+    def replace_documents(self, documents: Sequence[DocumentChunks]) -> None:
+        """Replaces the chunks of many documents in one commit, then writes their rows in another.
+
+        What these sources held before goes, unless another source still has that content. What is there already
+        stays as it is: the same document again makes no new table version.
+
+        Raises:
+            StoreError: vectors don't fit, two different chunks share an id, or the database can't be written.
+        """
+        if not documents:
+            return
+        with foreign_errors(f"{self.uri}: documents can't be written"):
+            doc_ids = sorted({d.record.doc_id for d in documents})
+            sources = sorted({d.record.source for d in documents})
+            before = self._chunks.doc_ids_of(sources) - set(doc_ids)
+            others = self._documents.of_contents(before) if before else []
+            kept = sorted({d.doc_id for d in others if d.source not in sources})
+            rows = self._chunks.rows(documents)
+            changed = self._chunks.replace(rows, doc_ids=doc_ids, sources=sources, kept=kept)
+            self._committed("chunks", int(changed))
+            self._committed("documents", self._documents.write([d.record for d in documents]))
+
+    def write_source_failure(self, failure: Failure) -> None:
+        """Records a source that failed as a whole; what an earlier run stored for it stays."""
+        with foreign_errors(f"{self.uri}: documents can't be written"):
+            self._committed("documents", self._documents.write_failure(failure))
+
+    def failures(self) -> list[Failure]:
+        """Every source and page that failed last time, by source and page."""
+        return list(self.status().failures)
+
+    def status(self) -> Status:
+        """What is in the knowledge base."""
+        with foreign_errors(f"{self.uri} can't be read"):
+            documents = self._documents.all()
+            pages = self._ledger.counts(documents)
+            failures = [*failures_of(documents), *pages.failures]
+            return Status(
+                documents=sum(d.state != "failed" or d.chunk_count > 0 for d in documents),
+                pages=pages.by_state,
+                chunks=self._tables["chunks"].count_rows(),
+                failures=tuple(sorted(failures, key=lambda f: (f.source, f.page or 0))),
+                engines=tuple(engines_of(documents)),
+            )
+
+    def search(
+        self,
+        text: str,
+        vector: NDArray[np.float32] | None,
+        *,
+        mode: SearchMode = "hybrid",
+        k: int = 10,
+        where: str | None = None,
+    ) -> list[SearchHit]:
+        """The `k` best chunks, best first; see `store.search.search` and, for the filter, `store.where`.
+
+        Raises:
+            ConfigError: unknown mode, k below 1, or a filter that can't be read.
+            StoreError: the database can't be read.
+        """
+        with foreign_errors(f"{self.uri} can't be searched"):
+            return search(self._tables["chunks"], text, vector, mode=mode, k=k, where=where)
+
+    def optimize(self) -> None:
+        """Compacts small files, brings the indexes up to date and makes those that have become worth it."""
+        with foreign_errors(f"{self.uri} can't be optimized"):
+            self._chunks.ensure_indexes()
+            for table in self._tables.values():
+                table.optimize()
+        self._commits.clear()
+
+    def _committed(self, name: str, rows: int) -> None:
+        self._commits[name] += bool(rows)
+        if self._commits[name] >= COMMITS_BETWEEN_OPTIMIZE:
+            with foreign_errors(f"{self.uri} can't be optimized"):
+                self._tables[name].optimize()
+            self._commits[name] = 0
+
+
+def _identity(uri: str, chunks: Table | None) -> Identity | None:
+    if chunks is None:
+        return None
+    identity = Identity.from_metadata(chunks.schema.metadata)
+    if identity is None:
+        raise StoreError(f"the table 'chunks' in {uri} was not written by this version of rag-ingest; use another --db")
+    return identity
+
+
+def _tables(uri: str, db: DBConnection, identity: Identity, *, create: bool) -> dict[str, Table]:
+    """`chunks` comes last: a database is one as soon as it has it."""
+    if create:
+        return {name: create_table(db, name, identity) for name in KEYS}
+    found = {name: open_table(db, name) for name in KEYS}
+    missing = [name for name, table in found.items() if table is None]
+    if missing:
+        raise StoreError(f"{uri} lacks the table {missing[0]!r}; ingest into it again, or use another --db")
+    return {name: table for name, table in found.items() if table is not None}
+
+
+def _with_settings(default: T, settings: Mapping[str, Any]) -> T:
+    if not is_dataclass(default) or isinstance(default, type):
+        raise ConfigError(f"a configuration is a dataclass, not {default!r}")
+    known = {f.name: getattr(default, f.name) for f in fields(default)}
+    changes = {name: _as_in(known[name], value) for name, value in settings.items() if name in known}
+    return replace(default, **changes)
+
+
+def _as_in(default: Any, value: Any) -> Any:
+    """JSON has no tuples and no dataclasses."""
+    if is_dataclass(default):
+        return _with_settings(default, value)
+    return tuple(value) if isinstance(default, tuple) else value

@@ -1,0 +1,178 @@
+"""The `pages` table: what was read from which page by which engine fingerprint, and what failed.
+
+A row is keyed by (document, page, fingerprint). A page that is done stays done: a later failure does not take its
+Markdown away. Writing the same result again changes nothing.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from rag_ingest.errors import StoreError
+from rag_ingest.store.schema import DocumentRecord, pages_schema, source_key, storable
+from rag_ingest.store.tables import fetch, upsert
+from rag_ingest.types import Failure, Figure, PageMarkdown
+
+if TYPE_CHECKING:
+    from lancedb.table import Table
+
+__all__ = ["Ledger", "PageCounts"]
+
+_VOLATILE = {"seconds", "attempts", "updated_at", "source"}
+
+
+@dataclass(frozen=True)
+class PageCounts:
+    """Pages of the documents as they stand, and the reasons of those that failed."""
+
+    by_state: Mapping[str, int]
+    failures: tuple[Failure, ...]
+
+
+class Ledger:
+    """Reads and writes the `pages` table."""
+
+    def __init__(self, table: Table) -> None:
+        self.table = table
+
+    def done(self, doc_id: str, fingerprint: str) -> dict[int, PageMarkdown]:
+        """Pages that were read, by number."""
+        from lancedb.expr import col, lit
+
+        where = (
+            (col("doc_id") == lit(doc_id)) & (col("fingerprint") == lit(fingerprint)) & (col("state") == lit("done"))
+        )
+        pages = [_to_page(row) for row in fetch(self.table, where, pages_schema().names)]
+        return {page.number: page for page in sorted(pages, key=lambda page: page.number)}
+
+    def write(self, results: Sequence[PageMarkdown | Failure], *, source: str, fingerprint: str, engine: str) -> int:
+        """Records results in one commit; returns how many rows changed.
+
+        Raises:
+            StoreError: a failure does not say which page of which document.
+        """
+        import pyarrow as pa
+
+        rows = [_to_row(result, source_key(source), fingerprint, engine) for result in results]
+        known = self._known(rows)
+        changed: dict[str, dict[str, Any]] = {}
+        for row in rows:
+            before = known.get(row["id"])
+            if before is not None:
+                if before["state"] == "done" and (row["state"] == "failed" or _same(before, row)):
+                    continue
+                row["attempts"] = before["attempts"] + 1
+            known[row["id"]] = changed[row["id"]] = row
+        if changed:
+            upsert(self.table, "id", pa.Table.from_pylist(list(changed.values()), schema=pages_schema()))
+        return len(changed)
+
+    def _known(self, rows: Iterable[Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
+        from lancedb.expr import col
+
+        rows = list(rows)
+        if not rows:
+            return {}
+        where = col("doc_id").isin(sorted({row["doc_id"] for row in rows})) & col("fingerprint").isin(
+            sorted({row["fingerprint"] for row in rows})
+        )
+        return {row["id"]: row for row in fetch(self.table, where, pages_schema().names)}
+
+    def counts(self, documents: Sequence[DocumentRecord]) -> PageCounts:
+        """Counts the pages that belong to `documents`, and those of sources that no row speaks for yet.
+
+        Pages that another engine read before, or an earlier content of a source, are a cache and not counted.
+        """
+        import pyarrow as pa
+        import pyarrow.compute as pc
+
+        current = pa.array([f"{d.doc_id}:{d.ocr_fingerprint}" for d in documents], pa.string())
+        unfinished = pa.array([d.doc_id for d in documents if not d.ocr_fingerprint], pa.string())
+        sources = pa.array([d.source for d in documents], pa.string())
+        by_state = {"done": 0, "failed": 0}
+        failures: list[Failure] = []
+        columns = ["doc_id", "fingerprint", "source", "state", "page", "stage", "error"]
+        for batch in self.table.search().select(columns).limit(None).to_batches():
+            key = pc.binary_join_element_wise(batch["doc_id"], batch["fingerprint"], ":")
+            owned = pc.or_(pc.is_in(key, current), pc.is_in(batch["doc_id"], unfinished))
+            counted = batch.filter(pc.or_(owned, pc.invert(pc.is_in(batch["source"], sources))))
+            for item in counted["state"].value_counts().to_pylist():
+                by_state[item["values"]] = by_state.get(item["values"], 0) + item["counts"]
+            failed = counted.filter(pc.equal(counted["state"], "failed"))
+            failures += [
+                Failure(row["source"], row["page"], row["stage"], row["error"], row["doc_id"])
+                for row in failed.to_pylist()
+            ]
+        return PageCounts(by_state, tuple(failures))
+
+
+def _same(before: Mapping[str, Any], row: Mapping[str, Any]) -> bool:
+    return all(before[name] == value for name, value in row.items() if name not in _VOLATILE)
+
+
+def _to_row(result: PageMarkdown | Failure, source: str, fingerprint: str, engine: str) -> dict[str, Any]:
+    number = result.page if isinstance(result, Failure) else result.number
+    if not number or not result.doc_id:
+        raise StoreError(f"{source}: a page result without document or page number can't be recorded: {result}")
+    shared: dict[str, Any] = {
+        "doc_id": result.doc_id,
+        "page": number,
+        "source": source,
+        "attempts": 1,
+        "updated_at": datetime.now(UTC),
+    }
+    own = _failed(result, fingerprint, engine) if isinstance(result, Failure) else _done(result)
+    return {"id": f"{result.doc_id}:{number}:{own['fingerprint']}", **shared, **own}
+
+
+def _failed(failure: Failure, fingerprint: str, engine: str) -> dict[str, Any]:
+    return {
+        "fingerprint": fingerprint,
+        "engine": engine,
+        "state": "failed",
+        "markdown": "",
+        "finish_reason": "error",
+        "checks": "{}",
+        "figures": "[]",
+        "seconds": 0.0,
+        "stage": failure.stage,
+        "error": storable(failure.reason),
+    }
+
+
+def _done(page: PageMarkdown) -> dict[str, Any]:
+    figures = [{"placeholder": f.placeholder, "bbox": f.bbox} for f in page.figures]
+    return {
+        "fingerprint": page.fingerprint,
+        "engine": page.engine,
+        "state": "done",
+        "markdown": storable(page.markdown),
+        "finish_reason": page.finish_reason,
+        "checks": json.dumps(dict(page.checks), sort_keys=True),
+        "figures": json.dumps(figures),
+        "seconds": page.seconds,
+        "stage": "",
+        "error": "",
+    }
+
+
+def _to_page(row: Mapping[str, Any]) -> PageMarkdown:
+    figures = [
+        Figure(f["placeholder"], tuple(f["bbox"]) if f["bbox"] is not None else None)
+        for f in json.loads(row["figures"])
+    ]
+    return PageMarkdown(
+        doc_id=row["doc_id"],
+        number=row["page"],
+        markdown=row["markdown"],
+        engine=row["engine"],
+        fingerprint=row["fingerprint"],
+        finish_reason=row["finish_reason"],
+        checks=json.loads(row["checks"]),
+        figures=tuple(figures),
+        seconds=row["seconds"],
+    )

@@ -1,0 +1,79 @@
+"""The `metadata` struct of `chunks`: each chunk as LlamaIndex's own vector store wants to read it.
+
+A node's text is `chunk.text`; its context is metadata that the node's templates put before the text, so that
+`get_content(MetadataMode.EMBED)` is what was embedded (`chunk.embed_text`, outer white space stripped) and a language
+model sees the same. The struct's fields are fixed: an Arrow type that followed the data would change with it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from rag_ingest.errors import MissingExtraError
+from rag_ingest.types import Chunk
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+    from llama_index.core.schema import TextNode
+
+__all__ = ["chunk_to_node", "metadata_type", "node_metadata"]
+
+_TEXTS = ("context", "title", "source", "headings", "pages", "kinds", "oversize")
+_ADDED = ("_node_content", "_node_type", "document_id", "doc_id", "ref_doc_id")
+
+
+def metadata_type() -> pa.DataType:
+    """The Arrow type of the struct: flat values that LlamaIndex's filters can name, and the node as JSON."""
+    import pyarrow as pa
+
+    fields = [pa.field(name, pa.string()) for name in (*_TEXTS, *_ADDED)]
+    return pa.struct([pa.field("page", pa.int32()), *fields])
+
+
+def node_metadata(chunk: Chunk, *, title: str, source: str) -> dict[str, Any]:
+    """One value of the struct.
+
+    Raises:
+        MissingExtraError: llama-index-core is not installed.
+    """
+    try:
+        from llama_index.core.vector_stores.utils import node_to_metadata_dict
+    except ImportError as e:
+        raise MissingExtraError("llama-index-core", "llamaindex") from e
+    node = chunk_to_node(chunk, title=title, source=source)
+    return dict(node_to_metadata_dict(node, remove_text=False, flat_metadata=True))
+
+
+def chunk_to_node(chunk: Chunk, *, title: str, source: str) -> TextNode:
+    """A chunk as a LlamaIndex node; its id is the chunk's, its source node the document's content hash."""
+    from llama_index.core.schema import NodeRelationship, RelatedNodeInfo, TextNode
+
+    metadata = _flat(chunk, title, source)
+    hidden = [name for name in metadata if name != "context" or not chunk.context]
+    return TextNode(
+        id_=chunk.chunk_id,
+        text=chunk.text,
+        metadata=metadata,
+        metadata_template="{value}",
+        metadata_separator="\n",
+        text_template="{metadata_str}\n{content}",
+        excluded_embed_metadata_keys=hidden,
+        excluded_llm_metadata_keys=hidden,
+        start_char_idx=chunk.span.start,
+        end_char_idx=chunk.span.end,
+        relationships={NodeRelationship.SOURCE: RelatedNodeInfo(node_id=chunk.doc_id)},
+    )
+
+
+def _flat(chunk: Chunk, title: str, source: str) -> Mapping[str, Any]:
+    return {
+        "page": chunk.pages[0] if chunk.pages else None,
+        "context": chunk.context,
+        "title": title,
+        "source": source,
+        "headings": " > ".join(chunk.headings),
+        "pages": ", ".join(map(str, chunk.pages)),
+        "kinds": ", ".join(chunk.kinds),
+        "oversize": str(chunk.metadata.get("oversize", "")),
+    }

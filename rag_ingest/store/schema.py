@@ -1,0 +1,184 @@
+"""What the tables hold: Arrow schemas, and the values that go in and out.
+
+The `chunks` table's schema metadata names the embedder that wrote its vectors; it is set once, when the table is made.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, Literal
+
+from rag_ingest.types import Failure
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+__all__ = ["DocumentRecord", "Identity", "Status", "chunks_schema", "documents_schema", "pages_schema"]
+
+SCHEMA_VERSION = "1"
+"""Of the tables; another one is refused."""
+
+DocumentState = Literal["done", "partial", "failed"]
+
+
+@dataclass(frozen=True)
+class DocumentRecord:
+    """A row of `documents`: one a source.
+
+    Attributes:
+        state: "partial" lacks the pages that failed; "failed" could not be read this time, and what an earlier run
+            stored for it stays.
+        stage: where it failed.
+        error: one line; empty unless failed.
+        ocr_fingerprint: of everything that decides the Markdown.
+        split_fingerprint: of everything that decides the chunks of that Markdown.
+        chunk_count: chunks in the table for this document.
+        metadata: JSON values.
+        ingested_at: set by the store.
+    """
+
+    source: str
+    doc_id: str
+    title: str = ""
+    page_count: int = 0
+    state: DocumentState = "done"
+    stage: str = ""
+    error: str = ""
+    engine: str = ""
+    ocr_fingerprint: str = ""
+    split_fingerprint: str = ""
+    embedder: str = ""
+    chunk_count: int = 0
+    metadata: Mapping[str, Any] = field(default_factory=dict)
+    ingested_at: datetime | None = None
+
+
+@dataclass(frozen=True)
+class Status:
+    """What is in a knowledge base.
+
+    Attributes:
+        documents: that can be found by a search.
+        pages: number by state, "done" and "failed", of the documents as they stand.
+        engines: `{"engine", "fingerprint", "embedder", "documents"}`, most documents first.
+    """
+
+    documents: int
+    pages: Mapping[str, int]
+    chunks: int
+    failures: tuple[Failure, ...]
+    engines: tuple[Mapping[str, Any], ...]
+
+
+@dataclass(frozen=True)
+class Identity:
+    """Who wrote the vectors.
+
+    Attributes:
+        settings: what the embedder was made from; JSON values.
+    """
+
+    embedder: str
+    dimension: int
+    settings: Mapping[str, Any] = field(default_factory=dict)
+
+    def to_metadata(self) -> dict[str, str]:
+        """Arrow schema metadata."""
+        return {
+            "rag_ingest.schema": SCHEMA_VERSION,
+            "rag_ingest.embedder": self.embedder,
+            "rag_ingest.dimension": str(self.dimension),
+            "rag_ingest.settings": json.dumps(self.settings, sort_keys=True),
+        }
+
+    @classmethod
+    def from_metadata(cls, metadata: Mapping[bytes, bytes] | None) -> Identity | None:
+        """None where `rag_ingest` did not write it, or in another version."""
+        text = {key.decode(): value.decode() for key, value in (metadata or {}).items()}
+        if text.get("rag_ingest.schema") != SCHEMA_VERSION:
+            return None
+        settings = json.loads(text["rag_ingest.settings"])
+        return cls(text["rag_ingest.embedder"], int(text["rag_ingest.dimension"]), settings)
+
+
+def documents_schema() -> pa.Schema:
+    """`documents`: one row a source."""
+    import pyarrow as pa
+
+    names = ["doc_id", "title", "state", "stage", "error", "engine", "ocr_fingerprint", "split_fingerprint", "embedder"]
+    return pa.schema(
+        [
+            pa.field("source", pa.string(), nullable=False),
+            *(pa.field(name, pa.string()) for name in names),
+            pa.field("page_count", pa.int32()),
+            pa.field("chunk_count", pa.int32()),
+            pa.field("metadata", pa.string()),
+            pa.field("ingested_at", pa.timestamp("us", tz="UTC")),
+        ]
+    )
+
+
+def pages_schema() -> pa.Schema:
+    """`pages`: the ledger and OCR cache; `id` is `doc_id:page:fingerprint`, `seconds` the engine's wall time."""
+    import pyarrow as pa
+
+    names = ["doc_id", "fingerprint", "engine", "state", "markdown", "finish_reason", "checks", "figures"]
+    return pa.schema(
+        [
+            pa.field("id", pa.string(), nullable=False),
+            *(pa.field(name, pa.string()) for name in [*names, "stage", "error", "source"]),
+            pa.field("page", pa.int32()),
+            pa.field("seconds", pa.float64()),
+            pa.field("attempts", pa.int32()),
+            pa.field("updated_at", pa.timestamp("us", tz="UTC")),
+        ]
+    )
+
+
+def chunks_schema(identity: Identity) -> pa.Schema:
+    """`chunks`: one row a chunk.
+
+    `search_text` (context and text) is what full-text search reads. `page_lines`, `heading_lines` and `kind_lines` hold
+    the lists once more, each value between line breaks, because filters can't look into lists (lancedb 0.40);
+    `first_page` and `last_page` are null where pages are unknown.
+    """
+    import pyarrow as pa
+
+    from rag_ingest.store.node_metadata import metadata_type
+
+    texts = ["text", "context", "title", "source", "search_text", "page_lines", "heading_lines", "kind_lines"]
+    return pa.schema(
+        [
+            pa.field("id", pa.string(), nullable=False),
+            pa.field("doc_id", pa.string()),
+            pa.field("vector", pa.list_(pa.float32(), identity.dimension)),
+            *(pa.field(name, pa.string()) for name in texts),
+            pa.field("headings", pa.list_(pa.string())),
+            pa.field("pages", pa.list_(pa.int32())),
+            pa.field("kinds", pa.list_(pa.string())),
+            pa.field("first_page", pa.int32()),
+            pa.field("last_page", pa.int32()),
+            pa.field("span_start", pa.int64()),
+            pa.field("span_end", pa.int64()),
+            pa.field("token_count", pa.int32()),
+            pa.field("metadata", metadata_type()),
+        ],
+        metadata=identity.to_metadata(),
+    )
+
+
+_SURROGATES = re.compile("[\ud800-\udfff]")
+
+
+def storable(text: str) -> str:
+    """UTF-8 has no half characters: each becomes U+FFFD, so that offsets stay."""
+    return _SURROGATES.sub("\ufffd", text)
+
+
+def source_key(source: str) -> str:
+    r"""A file name that is no UTF-8 keeps its bytes as `\udcXX`, so that two such files stay two."""
+    return source.encode("utf-8", "backslashreplace").decode()

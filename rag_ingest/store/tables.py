@@ -1,0 +1,106 @@
+"""Opening a LanceDB database and its tables; the one way in which rows are written.
+
+Every write is one `merge_insert` on the table's key: rows are replaced by key, and the commit is atomic. The key is
+declared (`set_unenforced_primary_key`), so that two writers at once conflict instead of doubling rows, and the merge
+never uses an index on it: with one, lancedb 0.40 doubles rows silently.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from rag_ingest.errors import RagIngestError, StoreError
+from rag_ingest.store.schema import Identity, chunks_schema, documents_schema, pages_schema
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+    from lancedb.db import DBConnection
+    from lancedb.expr import Expr
+    from lancedb.table import Table
+
+__all__ = ["KEYS", "connect", "create_table", "fetch", "foreign_errors", "open_table", "upsert"]
+
+KEYS = {"documents": "source", "pages": "id", "chunks": "id"}
+
+
+@contextmanager
+def foreign_errors(doing: str) -> Iterator[None]:
+    """Turns whatever LanceDB and Arrow raise into one `StoreError` line."""
+    try:
+        yield
+    except RagIngestError:
+        raise
+    except (OSError, RuntimeError, ValueError, TypeError, KeyError) as e:
+        first = (str(e).strip().splitlines() or [type(e).__name__])[0]
+        raise StoreError(f"{doing}: {first[:300]}") from e
+
+
+def connect(uri: str, *, create: bool) -> DBConnection:
+    """Opens a database folder, or any other URI that LanceDB knows.
+
+    Raises:
+        StoreError: there is none and `create` is false, or it can't be one.
+    """
+    import lancedb
+
+    if "://" not in uri:
+        path = Path(uri).expanduser()
+        if path.exists() and not path.is_dir():
+            raise StoreError(f"{uri} is a file; a knowledge base is a folder")
+        if not create and not path.is_dir():  # connecting would make it
+            raise no_knowledge_base(uri)
+        uri = str(path)
+    with foreign_errors(f"{uri} can't be opened"):
+        return lancedb.connect(uri, read_consistency_interval=timedelta(0))
+
+
+def no_knowledge_base(uri: str) -> StoreError:
+    """What to say where nothing is."""
+    return StoreError(f"no knowledge base at {uri}; make one with: rag-ingest ingest PATH --db {uri}")
+
+
+def open_table(db: DBConnection, name: str) -> Table | None:
+    """The table, or None where there is none."""
+    try:
+        return db.open_table(name)
+    except ValueError as e:
+        if "not found" in str(e):
+            return None
+        raise StoreError(f"table {name!r} can't be opened: {e}") from e
+    except (OSError, RuntimeError) as e:
+        raise StoreError(f"table {name!r} can't be opened: {e}") from e
+
+
+def create_table(db: DBConnection, name: str, identity: Identity) -> Table:
+    """Makes a table where it is missing, and completes one that a killed process left half made."""
+    table = open_table(db, name)
+    if table is None:
+        schemas = {"documents": documents_schema, "pages": pages_schema}
+        schema = schemas[name]() if name in schemas else chunks_schema(identity)
+        table = db.create_table(name, schema=schema, exist_ok=True)
+    if not any("primary-key" in key.decode() for key in table.schema.field(KEYS[name]).metadata or {}):
+        table.set_unenforced_primary_key(KEYS[name])
+    return table
+
+
+def fetch(table: Table, where: Expr | None, columns: list[str]) -> list[dict[str, Any]]:
+    """All rows that match."""
+    query = table.search()
+    if where is not None:
+        query = query.where(where)
+    return list(query.select(columns).limit(None).to_arrow().to_pylist())
+
+
+def upsert(table: Table, key: str, rows: pa.Table, *, replacing: Expr | None = None) -> None:
+    """Writes rows by key in one commit; rows that match `replacing` and are not among the new ones are deleted with it.
+
+    A delete has to read the whole table; without one only the key column is read.
+    """
+    merge = table.merge_insert(key).when_matched_update_all().when_not_matched_insert_all().use_index(False)
+    if replacing is not None:
+        merge = merge.when_not_matched_by_source_delete(replacing)
+    merge.execute(rows)

@@ -1,0 +1,270 @@
+"""`--where EXPR`: a small filter language, read into `lancedb.expr` values and never into SQL text.
+
+    expression   condition, joined by `and`, `or`, `not` and parentheses
+    condition    FIELD OP VALUE        = == != <> < <= > >=
+                 FIELD in (VALUE, …)   FIELD not in (VALUE, …)
+                 FIELD contains TEXT   FIELD not contains TEXT      any case
+    VALUE        'text' or "text" (a quote inside is doubled: 'Schrödinger''s'), or a number
+
+Fields are listed in `FIELDS`. `page`, `heading` and `kind` hold several values a chunk: `page >= 3` asks for a chunk
+with some page from 3 on, `heading = 'Methods'` for one that stands under that heading.
+"""
+
+from __future__ import annotations
+
+import difflib
+import operator
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import reduce
+from typing import TYPE_CHECKING, Any, Literal
+
+from rag_ingest.errors import ConfigError
+
+if TYPE_CHECKING:
+    from lancedb.expr import Expr
+
+__all__ = ["FIELDS", "parse_where"]
+
+Kind = Literal["text", "number", "lines", "page"]
+
+FIELDS: Mapping[str, tuple[Kind, str]] = {
+    "chunk_id": ("text", "id"),
+    "id": ("text", "id"),
+    "doc_id": ("text", "doc_id"),
+    "source": ("text", "source"),
+    "title": ("text", "title"),
+    "text": ("text", "text"),
+    "context": ("text", "context"),
+    "heading": ("lines", "heading_lines"),
+    "headings": ("lines", "heading_lines"),
+    "kind": ("lines", "kind_lines"),
+    "kinds": ("lines", "kind_lines"),
+    "page": ("page", "page_lines"),
+    "pages": ("page", "page_lines"),
+    "token_count": ("number", "token_count"),
+    "span_start": ("number", "span_start"),
+    "span_end": ("number", "span_end"),
+}
+"""Name -> (how it is compared, column of the `chunks` table)."""
+
+MAX_CONDITIONS = 256
+"""Expressions are evaluated recursively in native code, where a deep one would end the process."""
+
+MAX_DEPTH = 64
+
+_COMPARE: Mapping[str, Callable[[Any, Any], Any]] = {
+    "=": operator.eq,
+    "==": operator.eq,
+    "!=": operator.ne,
+    "<>": operator.ne,
+    "<": operator.lt,
+    "<=": operator.le,
+    ">": operator.gt,
+    ">=": operator.ge,
+}
+
+_TOKEN = re.compile(
+    r"""\s*(?:
+      (?P<string>'(?:[^']|'')*'|"(?:[^"]|"")*")
+    | (?P<number>-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?(?![\w.]))
+    | (?P<op><=|>=|<>|!=|==|[=<>(),])
+    | (?P<word>[A-Za-z_]\w*)
+    )""",
+    re.VERBOSE,
+)
+
+Value = str | int | float
+
+
+@dataclass(frozen=True)
+class _Token:
+    kind: str  # string, number, op, word, end
+    text: str
+    at: int
+
+    def is_word(self, word: str) -> bool:
+        return self.kind == "word" and self.text.lower() == word
+
+
+def parse_where(text: str) -> Expr:
+    """Reads a filter.
+
+    Raises:
+        ConfigError: it can't be read, or names an unknown field; the message says where, and the nearest known name.
+    """
+    return _Parser(text).parse()
+
+
+class _Parser:
+    """Recursive descent: or < and < not < condition."""
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+        self.tokens = _tokens(text)
+        self.at = 0
+        self.conditions = 0
+
+    def parse(self) -> Expr:
+        found = self.any_of(0)
+        if self.peek().kind != "end":
+            raise self.error("expected 'and', 'or' or the end")
+        return found
+
+    def peek(self) -> _Token:
+        return self.tokens[self.at]
+
+    def take(self) -> _Token:
+        self.at += 1
+        return self.tokens[self.at - 1]
+
+    def accept(self, word: str) -> bool:
+        token = self.peek()
+        if token.is_word(word) or (token.kind == "op" and token.text == word):
+            self.at += 1
+            return True
+        return False
+
+    def error(self, expected: str) -> ConfigError:
+        token = self.peek()
+        found = repr(token.text) if token.kind != "end" else "the end"
+        return ConfigError(f"filter {self.text!r}: {expected}, found {found} at character {token.at + 1}")
+
+    def any_of(self, depth: int) -> Expr:
+        found = self.all_of(depth)
+        while self.accept("or"):
+            found = found | self.all_of(depth)
+        return found
+
+    def all_of(self, depth: int) -> Expr:
+        found = self.inverted(depth)
+        while self.accept("and"):
+            found = found & self.inverted(depth)
+        return found
+
+    def inverted(self, depth: int) -> Expr:
+        if depth > MAX_DEPTH:
+            raise ConfigError(f"filter is nested deeper than {MAX_DEPTH}")
+        if self.accept("not"):
+            return ~self.inverted(depth + 1)
+        if self.accept("("):
+            found = self.any_of(depth + 1)
+            if not self.accept(")"):
+                raise self.error("expected ')'")
+            return found
+        return self.condition()
+
+    def condition(self) -> Expr:
+        token = self.peek()
+        if token.kind != "word" or token.text.lower() in {"and", "or", "in", "contains"}:
+            raise self.error("expected a field name")
+        if token.text.lower() not in FIELDS:
+            raise ConfigError(
+                f"filter: unknown field {token.text!r}{_nearest(token.text)} (known: {', '.join(FIELDS)})"
+            )
+        field = _Field(self.take().text.lower())
+        negated = self.accept("not")
+        if self.accept("in"):
+            found = reduce(operator.or_, [field.compare("=", v) for v in self.values()])
+        elif self.accept("contains"):
+            found = field.contains(self.value())
+        elif not negated and self.peek().kind == "op" and self.peek().text in _COMPARE:
+            found = field.compare(self.take().text, self.value())
+        else:
+            raise self.error("expected one of = != < <= > >= in contains")
+        self.count()
+        return ~found if negated else found
+
+    def values(self) -> Sequence[Value]:
+        if not self.accept("("):
+            raise self.error("expected '(' after in")
+        values = [self.value()]
+        while self.accept(","):
+            values.append(self.value())
+            self.count()
+        if not self.accept(")"):
+            raise self.error("expected ',' or ')'")
+        return values
+
+    def value(self) -> Value:
+        token = self.peek()
+        if token.kind == "string":
+            quote = token.text[0]
+            self.at += 1
+            return token.text[1:-1].replace(quote * 2, quote)
+        if token.kind == "number":
+            self.at += 1
+            return int(token.text) if re.fullmatch(r"-?\d{1,18}", token.text) else float(token.text)
+        raise self.error("expected a number, or text in quotes")
+
+    def count(self) -> None:
+        self.conditions += 1
+        if self.conditions > MAX_CONDITIONS:
+            raise ConfigError(f"filter has more than {MAX_CONDITIONS} conditions")
+
+
+@dataclass(frozen=True)
+class _Field:
+    """One side of a condition."""
+
+    name: str
+
+    def compare(self, op: str, value: Value) -> Expr:
+        from lancedb.expr import col, lit
+
+        kind, column = FIELDS[self.name]
+        if isinstance(value, str) != (kind in ("text", "lines")):
+            wanted = "text: put the value in quotes" if kind in ("text", "lines") else "a number: no quotes"
+            raise ConfigError(f"filter: {self.name} is {wanted}, not {value!r}")
+        if kind in ("text", "number"):
+            return _COMPARE[op](col(column), lit(_literal(value)))
+        if op in ("=", "==", "!=", "<>"):
+            member = col(column).contains(lit(_literal(f"\n{one_line(str(value))}\n")))
+            return member if op in ("=", "==") else ~member
+        if kind == "lines":
+            raise ConfigError(f"filter: {self.name} takes =, !=, in and contains, not {op}")
+        edge = "last_page" if op in (">", ">=") else "first_page"
+        return _COMPARE[op](col(edge), lit(value))
+
+    def contains(self, value: Value) -> Expr:
+        from lancedb.expr import col, lit
+
+        kind, column = FIELDS[self.name]
+        if kind not in ("text", "lines") or not isinstance(value, str):
+            raise ConfigError(f"filter: contains asks for text in text, not for {value!r} in {self.name}")
+        text = one_line(value) if kind == "lines" else value
+        return col(column).lower().contains(lit(_literal(text)).lower())
+
+
+def one_line(text: str) -> str:
+    """Headings are kept one a line, in the table as in a filter."""
+    return " ".join(text.split("\n"))
+
+
+def _literal(value: Value) -> Value:
+    if isinstance(value, str):
+        try:
+            value.encode("utf-8")
+        except UnicodeEncodeError as e:
+            raise ConfigError(f"filter: {value!r} holds half a character") from e
+    return value
+
+
+def _tokens(text: str) -> list[_Token]:
+    tokens, at = [], 0
+    while text[at:].strip():
+        match = _TOKEN.match(text, at)
+        if match is None:
+            rest = text[at:].strip()
+            hint = "a quote is not closed" if rest[0] in "'\"" else "this can't be read"
+            raise ConfigError(f"filter {text!r}: {hint}: {rest[:40]!r}")
+        kind = str(match.lastgroup)
+        tokens.append(_Token(kind, match[kind], match.start(kind)))
+        at = match.end()
+    return [*tokens, _Token("end", "", len(text))]
+
+
+def _nearest(name: str) -> str:
+    close = difflib.get_close_matches(name.lower(), list(FIELDS), n=1, cutoff=0.5)
+    return f"; did you mean {close[0]!r}?" if close else ""
