@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
+import struct
+from collections.abc import Iterator
 from typing import Any
 
 from PIL import Image, ImageOps, UnidentifiedImageError
@@ -47,8 +50,7 @@ class ImageFile:
             LoadError: it is damaged, too large, or under 28 px on a side.
         """
         self._seek(number)
-        # Pillow turns a TIFF frame, and forgets that it did, when it is first decoded
-        rotation = self._rotations.setdefault(number, _DEGREES.get(self._image.getexif().get(_ORIENTATION, 1), 0))
+        rotation = self._rotation(number)
         fields: dict[str, Any] = {"size_pt": self._size_pt(rotation), "rotation": rotation, "text_layer": None}
         if not image:
             return fields, b""
@@ -57,6 +59,12 @@ class ImageFile:
             raise LoadError(f"image is {upright.width} x {upright.height} px: a side under {MIN_SIDE_PX} px")
         fields |= {"size_px": upright.size, "stride": 3 * upright.width}
         return fields, upright.tobytes()
+
+    def _rotation(self, number: int) -> int:
+        if number not in self._rotations:  # kept: Pillow turns a TIFF frame when it decodes it, and forgets that it did
+            with _damage_named():
+                self._rotations[number] = _DEGREES.get(self._image.getexif().get(_ORIENTATION, 1), 0)
+        return self._rotations[number]
 
     def _seek(self, number: int) -> None:
         try:
@@ -82,16 +90,22 @@ class ImageFile:
         return round(72 * width / float(x_dpi), 2), round(72 * height / float(y_dpi), 2)
 
     def _decode(self, longest_edge_px: int) -> Image.Image:
-        try:
+        with _damage_named():
             self._image.load()
-        except (OSError, SyntaxError, ValueError) as error:
-            raise LoadError("image is truncated or damaged") from error
         shrunk = to_rgb(shrink(self._image, longest_edge_px))
         return ImageOps.exif_transpose(shrunk)
 
     def close(self) -> None:
         """Closes the file."""
         self._image.close()
+
+
+@contextlib.contextmanager
+def _damage_named() -> Iterator[None]:
+    try:
+        yield
+    except (OSError, SyntaxError, ValueError, struct.error) as error:
+        raise LoadError("image is truncated or damaged") from error
 
 
 def shrink(image: Image.Image, longest_edge_px: int) -> Image.Image:

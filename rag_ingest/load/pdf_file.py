@@ -94,6 +94,8 @@ def _open(path: str, password: str | None) -> Any:
             raise EncryptedSourceError(wanted or "password needed; give --password") from error
         if error.err_code == raw.FPDF_ERR_SECURITY:
             raise EncryptedSourceError("encrypted in a way that PDFium does not know") from error
+        if error.err_code == raw.FPDF_ERR_SUCCESS:  # PDFium's way to say that it opened and is empty
+            raise LoadError("the PDF has no pages") from error
         raise UnsupportedSourceError("not a PDF, or damaged beyond repair") from error
 
 

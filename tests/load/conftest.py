@@ -40,6 +40,8 @@ def build_pdf(
         objects.append(head.encode())
         objects.append(b"<</Length %d>>stream\n%s\nendstream" % (len(content), content))
     objects += extra
+    if info:
+        objects.append(f"<<{info}>>".encode())
     data = b"%PDF-1.7\n"
     offsets = []
     for number, body in enumerate(objects, 1):
@@ -49,7 +51,7 @@ def build_pdf(
     size = len(objects) + 1
     start = len(data)
     data += b"xref\n0 %d\n0000000000 65535 f \n%strailer<</Size %d/Root 1 0 R" % (size, table, size)
-    return data + (f"/Info<<{info}>>" if info else "").encode() + b">>\nstartxref\n%d\n%%%%EOF\n" % start
+    return data + (f"/Info {size - 1} 0 R" if info else "").encode() + b">>\nstartxref\n%d\n%%%%EOF\n" % start
 
 
 def text_at(x: float, y: float, text: str, size: float = 12) -> bytes:
