@@ -92,9 +92,7 @@ def _table(area: Area, lines: Sequence[Line], context: Context) -> list[Block]:
     return out
 
 
-def _table_parts(
-    area: Area, lines: Sequence[Line], context: Context
-) -> tuple[list[Line], list[Line], list[Line]]:
+def _table_parts(area: Area, lines: Sequence[Line], context: Context) -> tuple[list[Line], list[Line], list[Line]]:
     """Caption above, the table, and what stands under its last rule."""
     body = list(lines)
     if not body:

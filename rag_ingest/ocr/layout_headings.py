@@ -8,11 +8,12 @@ from dataclasses import dataclass
 from rag_ingest.ocr.layout_text import Paragraph
 
 _NAMES = re.compile(
-    r"^(?:(?:structured |graphical )?abstract|(?:general )?introduction|background|related works?|(?:materials? and )?methods?"
-    r"|methods and materials|experimental(?: section| setup)?|experiments?|results?(?: and discussions?)?|discussions?"
-    r"|conclusions?(?: and .{3,40})?|summary|acknowledge?ments?|references|bibliography|literature cited|appendix(?: [A-Z])?"
+    r"^(?:(?:structured |graphical )?abstract|(?:general )?introduction|background|related works?"
+    r"|(?:materials? and )?methods?|methods and materials|experimental(?: section| setup)?|experiments?|results?(?: and discussions?)?|discussions?"
+    r"|conclusions?(?: and .{3,40})?|summary|acknowledge?ments?|references|bibliography"
+    r"|literature cited|appendix(?: [A-Z])?"
     r"|supplementary (?:materials?|information|data)|supporting information|data availability(?: statement)?|funding"
-    r"|(?:authors?['’]? )?contributions?|author contributions?|(?:competing|conflicts? of) interests?|key ?words|limitations"
+    r"|(?:authors?['’]? )?contributions?|(?:competing|conflicts? of) interests?|key ?words|limitations"
     r"|ethics statement|abbreviations|notation|contents|highlights|pre-publication history)\s*:?$",
     re.IGNORECASE,
 )
@@ -20,8 +21,9 @@ _DECIMAL = re.compile(r"^((?:\d{1,2}|[A-Z])(?:\.\d{1,2}){0,4})[.)]?\s+(?=[^\W\d_
 _ROMAN = re.compile(r"^(X{0,3}(?:IX|IV|V?I{0,3}))[.)]\s+(?=[^\W\d_])")
 _APPENDIX = re.compile(r"^Appendix [A-Z](?:\.\d{1,2})*\b", re.IGNORECASE)
 _CAPTION = re.compile(
-    r"^(?:Extended Data |Supplementary |Online |Suppl?\. )?(?:Table|Tab|Figure|Fig|FIG|Scheme|Chart|Graph|Box|Algorithm|Listing|Plate)"
-    r"s?\.?\s*(?:[A-Z]{1,2}[.-]?)?(?:\d{1,3}|[IVX]{1,5})(?:\.\d{1,2})*[a-z]?\b(?P<after>.*)",
+    r"^(?:Extended Data |Supplementary |Online |Suppl?\. )?"
+    r"(?:Table|Tab|Figure|Fig|Scheme|Chart|Graph|Box|Algorithm|Listing|Plate)"
+    r"s?\.?[\s\-‐‑–]*(?:[A-Z]{1,2}[.-]?)?(?:\d{1,3}|[IVX]{1,5})(?:\.\d{1,2})*[a-z]?\b(?P<after>.*)",
     re.IGNORECASE | re.DOTALL,
 )
 _PAGE_NUMBER = re.compile(
@@ -49,6 +51,9 @@ def heading_level(text: str, para: Paragraph, style: PageStyle, *, titled: bool)
     """2..6 for a section heading, 0 for running text; the document's title is found elsewhere.
 
     Args:
+        text: the paragraph's, joined.
+        para: its lines and their style.
+        style: of the page.
         titled: the detector called the region a title.
     """
     if not _could_head(text, para):

@@ -7,6 +7,7 @@ All boxes are in page points, origin top-left.
 
 from __future__ import annotations
 
+import itertools
 import statistics
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -103,9 +104,7 @@ def join_runs(runs: Sequence[Run]) -> str:
     """Words with a space between them, without one where a script or fraction touches its neighbour."""
     parts: list[str] = []
     for i, run in enumerate(runs):
-        if i and runs[i - 1].bbox[2] + 0.12 * max(run.size_pt, runs[i - 1].size_pt) < run.bbox[0]:
-            parts.append(" ")
-        elif i and not _touch(runs[i - 1], run):
+        if i and not _touch(runs[i - 1], run):
             parts.append(" ")
         parts.append(run.text)
     return "".join(parts)
@@ -155,13 +154,20 @@ def visual_lines(parts: Iterable[Line]) -> list[Line]:
         else:
             bands.append((top, bottom, list(piece.runs)))
     bands.sort(key=lambda b: (b[0] + b[1]) / 2)
-    return [Line(tuple(sorted(runs, key=lambda r: (r.bbox[0], r.bbox[1])))) for _, _, runs in bands]
+    return [Line(_in_reading_direction(runs)) for _, _, runs in bands]
+
+
+def _in_reading_direction(runs: list[Run]) -> tuple[Run, ...]:
+    """Left to right, or right to left where most letters are Hebrew or Arabic."""
+    letters = [c for run in runs for c in run.text if c.isalpha()]
+    backwards = 2 * sum("\u0590" <= c <= "\u08ff" for c in letters) > len(letters)
+    return tuple(sorted(runs, key=lambda r: -r.bbox[2] if backwards else r.bbox[0]))
 
 
 def line_pitch(lines: Sequence[Line]) -> float:
     """Median distance between the middles of lines that follow each other; 1.2 em when there is one line."""
     middles = [(line.bbox[1] + line.bbox[3]) / 2 for line in lines]
-    steps = [b - a for a, b in zip(middles, middles[1:], strict=False) if b > a]
+    steps = [b - a for a, b in itertools.pairwise(middles) if b > a]
     return statistics.median(steps) if steps else 1.2 * (lines[0].size_pt if lines else 10.0)
 
 

@@ -41,8 +41,40 @@ _PLAIN = {"−": "-", "–": "-", "‐": "-", "\u2009": " ", "\u00a0": " "}
 _ESCAPED = {"{": r"\{", "}": r"\}", "$": r"\$", "%": r"\%", "#": r"\#", "&": r"\&", "_": r"\_"}
 _DROPPED = {"\\": r"\backslash", "^": r"\hat{}", "~": r"\sim"}
 _FUNCTIONS = frozenset(
-    "arccos arcsin arctan arg cos cosh cot coth csc deg det dim exp gcd hom inf ker lg lim liminf limsup ln log max min "
-    "Pr sec sin sinh sup tan tanh".split()
+    [
+        "arccos",
+        "arcsin",
+        "arctan",
+        "arg",
+        "cos",
+        "cosh",
+        "cot",
+        "coth",
+        "csc",
+        "deg",
+        "det",
+        "dim",
+        "exp",
+        "gcd",
+        "hom",
+        "inf",
+        "ker",
+        "lg",
+        "lim",
+        "liminf",
+        "limsup",
+        "ln",
+        "log",
+        "max",
+        "min",
+        "Pr",
+        "sec",
+        "sin",
+        "sinh",
+        "sup",
+        "tan",
+        "tanh",
+    ]
 )
 _TOKEN = re.compile(r"[A-Za-z]{2,}|.", re.DOTALL)
 _NUMBER = re.compile(r"^\(\s*([A-Z]?\.?\d{1,3}(?:\.\d{1,3})?[a-z]?)\s*\)$")
@@ -67,7 +99,7 @@ def equation_number(text: str) -> str | None:
 
 
 def equation(parts: Sequence[Line], bars: Sequence[Rule]) -> str:
-    """A display block `$$ … $$`, its number as `\\tag{…}`; empty without text."""
+    r"""A display block `$$ … $$`, its number as `\tag{…}`; empty without text."""
     atoms: list[_Atom] = []
     numbers: list[str] = []
     rightmost = max((run.bbox[2] for part in parts for run in part.runs), default=0.0)

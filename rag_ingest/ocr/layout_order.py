@@ -6,6 +6,7 @@ the same gutter free, so that gaps which happen to stand level in both columns d
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 
 from rag_ingest.types import BBox
@@ -72,4 +73,4 @@ def _side_by_side(boxes: Sequence[BBox], chosen: list[int]) -> bool:
     """Some boxes of different columns really stand at the same height, or follow each other as columns do."""
     columns = _columns(boxes, chosen)
     spans = [(min(boxes[i][1] for i in c), max(boxes[i][3] for i in c)) for c in columns]
-    return any(min(a[1], b[1]) > max(a[0], b[0]) for a, b in zip(spans, spans[1:], strict=False))
+    return any(min(a[1], b[1]) > max(a[0], b[0]) for a, b in itertools.pairwise(spans))

@@ -33,7 +33,13 @@ class Assembled:
 
 
 def assemble(
-    lines: Sequence[TextLine], regions: Sequence[Region], ink: Ink, size_pt: tuple[float, float], *, first: bool, min_score: float
+    lines: Sequence[TextLine],
+    regions: Sequence[Region],
+    ink: Ink,
+    size_pt: tuple[float, float],
+    *,
+    first: bool,
+    min_score: float,
 ) -> Assembled:
     """Puts every word of `lines` once into the Markdown or into `checks` (`furniture`, `figure_text`).
 

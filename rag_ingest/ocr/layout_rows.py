@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 import statistics
 from collections.abc import Sequence
@@ -91,7 +92,7 @@ def _by_rules(lines: Sequence[int], boxes: Sequence[BBox], heights: Sequence[flo
 def _by_gaps(lines: Sequence[int], boxes: Sequence[BBox]) -> list[list[int]]:
     """Lines that stand closer together than the rows do."""
     middles = {i: (boxes[i][1] + boxes[i][3]) / 2 for i in lines}
-    steps = {b: middles[b] - middles[a] for a, b in zip(lines, lines[1:], strict=False)}
+    steps = {b: middles[b] - middles[a] for a, b in itertools.pairwise(lines)}
     if not steps:
         return [list(lines)] if lines else []
     usual = statistics.median(boxes[i][3] - boxes[i][1] for i in lines)

@@ -10,13 +10,17 @@ from rag_ingest.ocr.layout_regions import SURE, Region
 from rag_ingest.ocr.layout_rules import Ink, Rule
 from rag_ingest.types import BBox
 
-_TABLE = re.compile(r"^(?:Extended Data |Supplementary |Suppl?\. )?(?:Table|TABLE|Tab\.)[\s\-‐‑–]*[A-Z]?\.?(?:\d|[IVX]+\b)")
+_TABLE = re.compile(
+    r"^(?:Extended Data |Supplementary |Suppl?\. )?(?:Table|TABLE|Tab\.)[\s\-‐‑–]*[A-Z]?\.?(?:\d|[IVX]+\b)"
+)
 _SHORTEST_RULE_PT = 40.0
 _CAPTION_PT = 80.0
 """A caption and its table are at most this far apart, wrapped caption lines included."""
 
 
-def find_tables(parts: Sequence[Line], regions: Sequence[Region], ink: Ink, size_pt: tuple[float, float]) -> list[Region]:
+def find_tables(
+    parts: Sequence[Line], regions: Sequence[Region], ink: Ink, size_pt: tuple[float, float]
+) -> list[Region]:
     """The regions with table regions grown to their rules, and those that only a caption and rules show."""
     rules = ink.rules((0, 0, *size_pt), min_length=_SHORTEST_RULE_PT)
     stacks = _stacks(rules, parts)

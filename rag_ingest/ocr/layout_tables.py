@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import itertools
 import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -67,6 +68,10 @@ class _Row:
     segments: tuple[_Segment, ...]
 
     @property
+    def middle(self) -> float:
+        return (self.bbox[1] + self.bbox[3]) / 2
+
+    @property
     def bbox(self) -> BBox:
         return union(s.bbox for s in self.segments)
 
@@ -112,7 +117,7 @@ def _segments(line: Line) -> tuple[_Segment, ...]:
 
 def _head_rows(rows: Sequence[_Row], heights: Sequence[float]) -> int:
     """Rows above the first rule that has text above and below it, else those before the first row of numbers."""
-    middles = [(row.bbox[1] + row.bbox[3]) / 2 for row in rows]
+    middles = [row.middle for row in rows]
     for height in heights:
         above = sum(m < height for m in middles)
         if 0 < above < len(rows) and above <= max(1, min(6, len(rows) // 2)):
@@ -126,7 +131,7 @@ def _head_rows(rows: Sequence[_Row], heights: Sequence[float]) -> int:
 
 
 def _columns(rows: Sequence[_Row], head: int) -> list[tuple[float, float]]:
-    """x intervals of the columns: parted wherever nearly every row leaves a gap."""
+    """Columns as intervals of x: parted wherever nearly every row leaves a gap."""
     segments = [s for row in rows for s in row.segments]
     body = [row for row in rows[head:] if len(row.segments) > 1] or [r for r in rows if len(r.segments) > 1]
     if not body:
@@ -135,7 +140,7 @@ def _columns(rows: Sequence[_Row], head: int) -> list[tuple[float, float]]:
     allowed = 0 if len(body) < 4 else max(1, int(0.2 * len(body)))
     body_boxes = [[s.bbox for s in row.segments] for row in body]
     solid: list[list[float]] = []
-    for a, b in zip(edges, edges[1:], strict=False):
+    for a, b in itertools.pairwise(edges):
         middle = (a + b) / 2
         crossing = sum(any(box[0] < middle < box[2] for box in boxes) for boxes in body_boxes)
         if crossing > allowed:
@@ -170,13 +175,15 @@ def _span_to_rules(
     width = columns[-1][1] - columns[0][0]
     low = [
         r for r in rules
-        if (row.bbox[1] + row.bbox[3]) / 2 < r.y < (below.bbox[1] + below.bbox[3]) / 2 and r.right - r.left < 0.9 * width
+        if row.middle < r.y < below.middle and r.right - r.left < 0.9 * width
     ]  # fmt: skip
     out: list[Cell] = []
     for cell in cells:
         left, right = columns[cell.column][0], columns[cell.column + cell.span - 1][1]
         rule = next((r for r in low if overlap_1d(r.left, r.right, left, right) > 0.4 * (r.right - r.left)), None)
-        under = [i for i, c in enumerate(columns) if rule and overlap_1d(rule.left, rule.right, *c) > 0.5 * (c[1] - c[0])]
+        under = [
+            i for i, c in enumerate(columns) if rule and overlap_1d(rule.left, rule.right, *c) > 0.5 * (c[1] - c[0])
+        ]
         taken = {c.column + k for c in cells if c is not cell for k in range(c.span)}
         if len(under) > 1 and not taken & set(range(under[0], under[-1] + 1)):
             cell = Cell(cell.text, under[0], under[-1] - under[0] + 1)
@@ -217,7 +224,7 @@ def _cut_at_gutters(segment: _Segment, columns: Sequence[tuple[float, float]]) -
 
 
 def _gutters(columns: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
-    return [(b[0], a[1]) for a, b in zip(columns, columns[1:], strict=False)]
+    return [(b[0], a[1]) for a, b in itertools.pairwise(columns)]
 
 
 def _nearest(box: BBox, columns: Sequence[tuple[float, float]]) -> int:
@@ -236,9 +243,7 @@ def _extent(box: BBox, columns: Sequence[tuple[float, float]], *, header: bool) 
         return over[0], over[-1]
     middle = (box[0] + box[2]) / 2
     if header:
-        for i, (right, left) in enumerate((a[1], b[0]) for a, b in zip(columns, columns[1:], strict=False)):
+        for i, (right, left) in enumerate((a[1], b[0]) for a, b in itertools.pairwise(columns)):
             if right < middle < left and not over:
                 return i, i + 1
     return (over[0], over[0]) if over else (_nearest(box, columns), _nearest(box, columns))
-
-

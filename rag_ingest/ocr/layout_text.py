@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Sequence, Set
 from dataclasses import dataclass
@@ -16,7 +17,23 @@ _SENTENCE_END = re.compile(r"[.!?:;]['\"”’)\]]*$")
 _HYPHEN_END = re.compile(r"(?<=\w)[-‐\u2010]$")
 _WORD = re.compile(r"[^\W\d_]+(?:-[^\W\d_]+)*")
 _KEEP_AFTER = frozenset(
-    "self non well high low cross semi long short two three one four half quasi".split()
+    [
+        "self",
+        "non",
+        "well",
+        "high",
+        "low",
+        "cross",
+        "semi",
+        "long",
+        "short",
+        "two",
+        "three",
+        "one",
+        "four",
+        "half",
+        "quasi",
+    ]
 )
 """First parts after which a hyphen is more often the compound's own, when the page does not tell."""
 
@@ -57,7 +74,7 @@ def paragraphs(lines: Sequence[Line], *, references: bool = False) -> list[Parag
         return []
     frame = _Frame.of(lines, references)
     out: list[list[Line]] = [[lines[0]]]
-    for above, line in zip(lines, lines[1:], strict=False):
+    for above, line in itertools.pairwise(lines):
         if frame.starts(above, line, out[-1]):
             out.append([line])
         else:
@@ -120,6 +137,7 @@ def join_lines(lines: Sequence[str], vocabulary: Set[str] = frozenset()) -> str:
     """Lines into one text; a hyphen at a line's end goes where the word continues in lower case.
 
     Args:
+        lines: without their line ends.
         vocabulary: words of the page, lower case; a compound or a whole word seen there decides.
     """
     out = ""
@@ -172,6 +190,7 @@ def escape(text: str, *, list_item: bool = False) -> str:
     """Plain text as Markdown that shows the same characters; what can't be misread stays as it is.
 
     Args:
+        text: one line.
         list_item: a leading `1.` may stay, it is meant.
     """
     out = _SPECIAL.sub(lambda m: _AS_ENTITY.get(m.group(0), "\\" + m.group(0)), text)

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from rag_ingest.types import BBox, TextLine, Word
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
 
 _SHARE = 0.6
 """Of the characters must stand sideways before the page is turned."""
@@ -54,3 +58,16 @@ def _direction(line: TextLine) -> int:
     if len(line.words) < 2:
         return 0
     return len(line.text) * (1 if line.words[0].bbox[1] > line.words[-1].bbox[1] else -1)
+
+
+def turned_image(image: Image, turns: int) -> Image:
+    """The image after `turns` quarter turns clockwise."""
+    from PIL.Image import Transpose
+
+    steps = {1: Transpose.ROTATE_270, 2: Transpose.ROTATE_180, 3: Transpose.ROTATE_90}
+    return image.transpose(steps[turns % 4]) if turns % 4 else image
+
+
+def turned_size(size_pt: tuple[float, float], turns: int) -> tuple[float, float]:
+    """Width and height after `turns` quarter turns."""
+    return (size_pt[1], size_pt[0]) if turns % 2 else size_pt
