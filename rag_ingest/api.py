@@ -11,7 +11,7 @@ from typing import Literal
 from rag_ingest import registry
 from rag_ingest.config import Config
 from rag_ingest.embed.bundled import bundled_token_counter
-from rag_ingest.parse.blocks import parse_markdown
+from rag_ingest.parse.document import parse_markdown
 from rag_ingest.pipeline import PageResult, Paths, Pipeline, collect
 from rag_ingest.report import IngestReport
 from rag_ingest.split import SplitOptions, split

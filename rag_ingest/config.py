@@ -133,7 +133,7 @@ def _value(text: str) -> Any:
 def _checked(tree: Mapping[str, Any]) -> Config:
     """Types are pydantic's work; names are ours, because it can't say which key was meant."""
     try:
-        return TypeAdapter(Config, config={"coerce_numbers_to_str": True}).validate_python(_known(Config, tree, ""))
+        return TypeAdapter(Config).validate_python(_known(Config, tree, ""))
     except ValidationError as e:
         first = e.errors()[0]
         name = ".".join(str(part) for part in first["loc"])
@@ -141,7 +141,7 @@ def _checked(tree: Mapping[str, Any]) -> Config:
 
 
 def _known(cls: type, tree: Mapping[str, Any], where: str) -> dict[str, Any]:
-    """The same tree with sections checked for unknown keys, and `a,b` made a tuple where one is wanted."""
+    """The same tree with sections checked for unknown keys, `a,b` made a tuple and `7` a text where one is wanted."""
     hints = typing.get_type_hints(cls)
     values: dict[str, Any] = {}
     for key, value in tree.items():
@@ -156,6 +156,8 @@ def _known(cls: type, tree: Mapping[str, Any], where: str) -> dict[str, Any]:
             value = _known(typing.cast(type, hint), value, f"{where}{key}.")
         elif typing.get_origin(hint) is tuple and isinstance(value, str):
             value = tuple(item.strip() for item in value.split(",") if item.strip())
+        elif hint in (str, str | None) and isinstance(value, int | float) and not isinstance(value, bool):
+            value = str(value)
         values[key] = value
     return values
 

@@ -22,8 +22,8 @@ from rag_ingest import registry
 from rag_ingest.config import Config, section_of
 from rag_ingest.errors import LoadError
 from rag_ingest.load.discover import find_sources
-from rag_ingest.parse.assemble import assemble
-from rag_ingest.split import SPLITTER_VERSION, split
+from rag_ingest.parse.document import assemble
+from rag_ingest.split import split
 from rag_ingest.types import (
     Chunk,
     Document,
@@ -40,6 +40,9 @@ from rag_ingest.types import (
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
+
+SPLITTER_VERSION = 1
+"""Counts up when parse or split make other chunks of the same Markdown and options."""
 
 PageResult: TypeAlias = PageMarkdown | Failure
 Paths: TypeAlias = Sequence[str | PathLike[str]]

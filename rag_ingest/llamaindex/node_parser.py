@@ -15,9 +15,9 @@ from llama_index.core.utils import get_tqdm_iterable
 
 from rag_ingest.embed.bundled import bundled_token_counter
 from rag_ingest.llamaindex.reader import INTERNAL_KEYS, PAGE_SPANS
-from rag_ingest.parse.blocks import parse_markdown
+from rag_ingest.parse.document import parse_markdown
 from rag_ingest.split import SplitOptions, split
-from rag_ingest.store.node_metadata import chunk_node
+from rag_ingest.store.node_metadata import chunk_to_node
 from rag_ingest.types import PageSpan, Span
 
 
@@ -56,7 +56,10 @@ class MarkdownStructureNodeParser(NodeParser):
         counter = self.count_tokens or bundled_token_counter()
         made = []
         for chunk in split(document, SplitOptions(**self.split_settings), counter, self.max_tokens):
-            child = chunk_node(chunk)
+            child = chunk_to_node(
+                chunk, title=str(node.metadata.get("title", "")), source=str(node.metadata.get("source", ""))
+            )
+            child.metadata = {key: value for key, value in child.metadata.items() if value not in ("", None)}
             child.relationships[NodeRelationship.SOURCE] = node.as_related_node_info()
             made.append(child)
         return made

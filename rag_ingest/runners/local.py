@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 
 from rag_ingest.errors import RagIngestError
-from rag_ingest.parse.assemble import assemble
+from rag_ingest.parse.document import assemble
 from rag_ingest.pipeline import PageResult, Paths, Pipeline, Work, all_pages, collect
 from rag_ingest.report import DocumentOutcome, DocumentReport, IngestReport
 from rag_ingest.runners.ahead import ahead

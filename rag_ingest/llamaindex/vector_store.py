@@ -1,0 +1,244 @@
+"""A LanceDB knowledge base as a LlamaIndex vector store, with real upsert and deletion."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from llama_index.core.bridge.pydantic import Field, PrivateAttr
+from llama_index.core.schema import BaseNode, MetadataMode, TextNode
+from llama_index.core.vector_stores.types import (
+    BasePydanticVectorStore,
+    MetadataFilters,
+    VectorStoreQuery,
+    VectorStoreQueryMode,
+    VectorStoreQueryResult,
+)
+from llama_index.core.vector_stores.utils import metadata_dict_to_node, node_to_metadata_dict
+
+from rag_ingest.errors import ConfigError, StoreError, StoreMismatchError
+from rag_ingest.llamaindex.filters import filter_expression
+from rag_ingest.store.knowledge_base import KnowledgeBase
+from rag_ingest.store.search import SearchMode
+from rag_ingest.store.tables import fetch, upsert
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+    from lancedb.expr import Expr
+
+_MODES: Mapping[VectorStoreQueryMode, SearchMode] = {
+    VectorStoreQueryMode.DEFAULT: "vector",
+    VectorStoreQueryMode.TEXT_SEARCH: "text",
+    VectorStoreQueryMode.SPARSE: "text",
+    VectorStoreQueryMode.HYBRID: "hybrid",
+}
+
+
+class LanceDBKnowledgeBase(BasePydanticVectorStore):
+    """Stores nodes in the `chunks` table that `rag-ingest ingest` writes, and answers from it.
+
+    Adding a node whose id is there replaces it. Query modes: DEFAULT (vector), TEXT_SEARCH and SPARSE (BM25), HYBRID
+    (both, by reciprocal rank fusion). Filters, `doc_ids` and `node_ids` hold for every mode; nothing found is an empty
+    result.
+    """
+
+    stores_text: bool = True
+    is_embedding_query: bool = True
+    flat_metadata: bool = True
+    uri: str = Field(description="Folder of the LanceDB database; made at the first `add` where it is missing")
+    embedder_name: str | None = Field(
+        default=None, description="Name of the embedding model, recorded in a new database and checked in a known one"
+    )
+
+    _kb: KnowledgeBase | None = PrivateAttr(default=None)
+
+    @classmethod
+    def class_name(cls) -> str:
+        """Name for serialisation."""
+        return "LanceDBKnowledgeBase"
+
+    @property
+    def client(self) -> Any:
+        """The LanceDB table `chunks`.
+
+        Raises:
+            StoreError: there is no knowledge base yet.
+        """
+        return self._open().chunks
+
+    def _open(self, dimension: int | None = None) -> KnowledgeBase:
+        """Opens the database; makes it where it is missing and a dimension is given."""
+        if self._kb is None:
+            new = "://" not in self.uri and not (Path(self.uri).expanduser() / "chunks.lance").exists()
+            name = self.embedder_name or "llama-index" if new else None
+            create = dimension is not None
+            self._kb = KnowledgeBase.open(self.uri, embedder_name=name, dimension=dimension, create=create)
+            if self.embedder_name:
+                self._kb.require_embedder(self.embedder_name, self._kb.identity.dimension)
+        if dimension is not None and dimension != self._kb.identity.dimension:
+            raise StoreMismatchError(
+                f"{self.uri} holds vectors of {self._kb.identity.embedder} with {self._kb.identity.dimension} "
+                f"dimensions, not {dimension}: use that embedding model, or another uri"
+            )
+        return self._kb
+
+    def add(self, nodes: Sequence[BaseNode], **add_kwargs: Any) -> list[str]:
+        """Writes nodes in one commit; one whose id is there is replaced, of two with the same id the last one counts.
+
+        Raises:
+            StoreMismatchError: the embeddings have another dimension than the table.
+        """
+        if not nodes:
+            return []
+        kb = self._open(dimension=len(nodes[0].get_embedding()))
+        rows = {node.node_id: _row(node) for node in nodes}
+        upsert(kb.chunks, "id", _arrow(rows.values(), kb.chunks.schema))
+        kb.optimize()
+        return [node.node_id for node in nodes]
+
+    def delete(self, ref_doc_id: str, **delete_kwargs: Any) -> None:
+        """Deletes every node of a document."""
+        from lancedb.expr import col, lit
+
+        self._delete(col("doc_id") == lit(ref_doc_id))
+
+    def delete_nodes(
+        self, node_ids: list[str] | None = None, filters: MetadataFilters | None = None, **delete_kwargs: Any
+    ) -> None:
+        """Deletes nodes by id, by filter, or by both together; neither given deletes nothing."""
+        where = self._where(node_ids, None, filters)
+        if where is not None:
+            self._delete(where)
+
+    def _delete(self, where: Expr) -> None:
+        if self._is_there():
+            self.client.delete(where)
+
+    def clear(self) -> None:
+        """Deletes every node; the table stays."""
+        if self._is_there():
+            self.client.delete("true")
+
+    def get_nodes(self, node_ids: list[str] | None = None, filters: MetadataFilters | None = None) -> list[BaseNode]:
+        """Nodes by id, by filter, by both together, or all; in order of document and place."""
+        if not self._is_there():
+            return []
+        columns = ["id", "doc_id", "span_start", "metadata"]
+        rows = fetch(self.client, self._where(node_ids, None, filters), columns)
+        rows.sort(key=lambda row: (row["doc_id"], row["span_start"] or 0, row["id"]))
+        return [metadata_dict_to_node(row["metadata"]) for row in rows]
+
+    def query(self, query: VectorStoreQuery, **kwargs: Any) -> VectorStoreQueryResult:
+        """The `similarity_top_k` best nodes, best first.
+
+        Raises:
+            ConfigError: a query mode that the store does not have.
+        """
+        if query.mode not in _MODES:
+            known = ", ".join(mode.name for mode in _MODES)
+            raise ConfigError(f"query mode {query.mode.name} is not supported (supported: {known})")
+        if not self._is_there():
+            return VectorStoreQueryResult(nodes=[], similarities=[], ids=[])
+        kb = self._open(dimension=len(query.query_embedding) if query.query_embedding else None)
+        vector = None
+        if query.query_embedding is not None:
+            import numpy as np
+
+            vector = np.asarray(query.query_embedding, dtype=np.float32)
+        hits = kb.search(
+            query.query_str or "",
+            vector,
+            mode=_MODES[query.mode],
+            k=query.hybrid_top_k or query.similarity_top_k,
+            where=self._where(query.node_ids, query.doc_ids, query.filters),
+        )
+        nodes = self._nodes([hit.chunk_id for hit in hits])
+        return VectorStoreQueryResult(
+            nodes=[nodes[hit.chunk_id] for hit in hits],
+            similarities=[hit.score for hit in hits],
+            ids=[hit.chunk_id for hit in hits],
+        )
+
+    def _is_there(self) -> bool:
+        try:
+            self._open()
+        except StoreMismatchError:
+            raise
+        except StoreError:
+            return False
+        return True
+
+    def _nodes(self, ids: Sequence[str]) -> dict[str, BaseNode]:
+        from lancedb.expr import col
+
+        if not ids:
+            return {}
+        rows = fetch(self.client, col("id").isin(list(ids)), ["id", "metadata"])
+        return {row["id"]: metadata_dict_to_node(row["metadata"]) for row in rows}
+
+    def _where(
+        self, node_ids: list[str] | None, doc_ids: list[str] | None, filters: MetadataFilters | None
+    ) -> Expr | None:
+        from lancedb.expr import col
+
+        where: Expr | None = None
+        for column, values in (("id", node_ids), ("doc_id", doc_ids)):
+            if values is not None:
+                condition = col(column).isin(values)
+                where = condition if where is None else where & condition
+        return filter_expression(self.client, filters, where) if filters and self._is_there() else where
+
+
+def _row(node: BaseNode) -> dict[str, Any]:
+    """Every column of `chunks` that a node can fill; the node itself is kept whole in `metadata`."""
+    text, metadata = node.get_content(MetadataMode.NONE), node.metadata
+    pages = _numbers(metadata.get("pages") or metadata.get("page"))
+    headings = [h for h in str(metadata.get("headings") or "").split(" > ") if h]
+    kinds = [k for k in str(metadata.get("kinds") or "").split(", ") if k]
+    start = node.start_char_idx if isinstance(node, TextNode) else None
+    struct = node_to_metadata_dict(node, remove_text=False, flat_metadata=False)
+    return {
+        "id": node.node_id,
+        "doc_id": node.ref_doc_id or "",
+        "vector": node.get_embedding(),
+        "text": text,
+        "context": str(metadata.get("context") or ""),
+        "title": str(metadata.get("title") or ""),
+        "source": str(metadata.get("source") or metadata.get("file_path") or ""),
+        "search_text": node.get_content(MetadataMode.EMBED),
+        "page_lines": _lines(pages),
+        "heading_lines": _lines(headings),
+        "kind_lines": _lines(kinds),
+        "headings": headings,
+        "pages": pages,
+        "kinds": kinds,
+        "first_page": min(pages, default=None),
+        "last_page": max(pages, default=None),
+        "span_start": start if start is not None else 0,
+        "span_end": (start or 0) + len(text),
+        "token_count": 0,
+        "metadata": {**{key: _text(value) for key, value in struct.items()}, "page": min(pages, default=None)},
+    }
+
+
+def _arrow(rows: Iterable[Mapping[str, Any]], schema: pa.Schema) -> pa.Table:
+    """Keys of `metadata` that the table's struct lacks live on in its `_node_content`."""
+    import pyarrow as pa
+
+    fields = {field.name for field in schema.field("metadata").type}
+    known = [{**row, "metadata": {k: v for k, v in row["metadata"].items() if k in fields}} for row in rows]
+    return pa.Table.from_pylist(known, schema=schema)
+
+
+def _text(value: Any) -> str | None:
+    return value if value is None or isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
+
+
+def _numbers(value: Any) -> list[int]:
+    return [int(part) for part in str(value or "").replace(",", " ").split() if part.isdecimal()]
+
+
+def _lines(values: Iterable[object]) -> str:
+    return "\n" + "".join(f"{' '.join(str(value).split())}\n" for value in values)
