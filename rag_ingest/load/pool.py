@@ -165,8 +165,8 @@ class Pool:
     def _call(self, request: Mapping[str, Any], timeout_s: float) -> wire.Message:
         worker: Worker = self._own.worker
         fields, blob = worker.call(request, timeout_s)
-        if fields.get("error") == "MemoryError":
-            worker.recycle()  # what is left of its memory is in pieces
+        if fields.get("worn"):
+            worker.recycle()
         return fields, blob
 
 

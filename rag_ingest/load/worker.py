@@ -70,19 +70,26 @@ class Server:
         self._file: OpenFile | None = None
 
     def answer(self, request: dict[str, Any]) -> Reply:
-        """One request, one reply; what goes wrong is a reply too, `{"error": class name, "reason": line}`."""
+        """One request, one reply; what goes wrong is a reply too, `{"error": class name, "reason": line}`.
+
+        `"worn": True` in a reply asks for a fresh process: after a file that did not open, since PDFium would blame the
+        next one for it, and after memory ran out, since what is left lies in pieces.
+        """
         try:
             file = self._open(request)
             if request["page"] is None:
                 return file.info(), b""
             return file.page(request["page"], request["longest_edge_px"], image=request["image"])
         except LoadError as error:
-            return {"error": type(error).__name__, "reason": str(error)}, b""
+            return self._error(type(error).__name__, str(error)), b""
         except MemoryError:
-            return {"error": "MemoryError", "reason": ""}, b""
+            return {"error": "MemoryError", "reason": "", "worn": True}, b""
         except Exception as error:  # a bug in a decoder costs one page
             line = (str(error) or type(error).__name__).splitlines()[0]
-            return {"error": "LoadError", "reason": f"can't be read: {line}"}, b""
+            return self._error("LoadError", f"can't be read: {line}"), b""
+
+    def _error(self, kind: str, reason: str) -> dict[str, Any]:
+        return {"error": kind, "reason": reason, "worn": self._file is None}
 
     def _open(self, request: dict[str, Any]) -> OpenFile:
         key = (request["path"], request["doc_id"])
