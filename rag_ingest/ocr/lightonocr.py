@@ -208,23 +208,25 @@ class LightOnOCR:
         self, loaded: Loaded, batch: Sequence[tuple[int, Page, Image]]
     ) -> Iterator[tuple[int, PageMarkdown | Failure]]:
         begun = time.perf_counter()
+        images, keys = [image for _, _, image in batch], [_page_key(page) for _, page, _ in batch]
+        answers, reason = None, ""
         try:
-            answers = loaded.read(
-                [image for _, _, image in batch], [_page_key(page) for _, page, _ in batch], self.options
-            )
+            answers = loaded.read(images, keys, self.options)
         except Exception as e:  # whatever torch raises for one batch must not cost the others
-            loaded.free_cache()
-            if len(batch) == 1:
-                place, page, _ = batch[0]
-                yield place, _failure(page, f"{type(e).__name__}: {(str(e).strip() or 'no message').splitlines()[0]}")
-                return
-            half = len(batch) // 2
-            yield from self._read(loaded, batch[:half])
-            yield from self._read(loaded, batch[half:])
+            reason = f"{type(e).__name__}: {(str(e).strip() or 'no message').splitlines()[0]}"
+        if answers is not None:
+            seconds = (time.perf_counter() - begun) / len(batch)
+            for (place, page, _), answer in zip(batch, answers, strict=True):
+                yield place, self._result(page, answer, seconds)
             return
-        seconds = (time.perf_counter() - begun) / len(batch)
-        for (place, page, _), answer in zip(batch, answers, strict=True):
-            yield place, self._result(page, answer, seconds)
+        loaded.free_cache()  # here and not in the handler, where the error's traceback still holds the failed batch
+        if len(batch) == 1:
+            place, page, _ = batch[0]
+            yield place, _failure(page, reason)
+            return
+        half = len(batch) // 2
+        yield from self._read(loaded, batch[:half])
+        yield from self._read(loaded, batch[half:])
 
     def _result(self, page: Page, answer: Answer, seconds: float) -> PageMarkdown:
         return PageMarkdown(

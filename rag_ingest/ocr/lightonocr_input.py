@@ -44,8 +44,8 @@ def prepare(image: Image.Image) -> Image.Image:
 
 def fitted(width: int, height: int) -> tuple[int, int]:
     """Width and height in pixels with the longest edge brought down to `LONGEST_EDGE_PX`, aspect kept."""
-    ratio = max(width, height) / LONGEST_EDGE_PX
-    return (width, height) if ratio <= 1 else (math.floor(width / ratio), math.floor(height / ratio))
+    longest = max(width, height, LONGEST_EDGE_PX)
+    return width * LONGEST_EDGE_PX // longest, height * LONGEST_EDGE_PX // longest
 
 
 def image_tokens(size: tuple[int, int]) -> int:
