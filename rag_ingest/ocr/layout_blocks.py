@@ -123,12 +123,12 @@ def _wide_gaps(line: Line) -> list[float]:
 def _equation(pieces: Sequence[Line], context: Context) -> Block:
     box = union(piece.bbox for piece in pieces)
     bars = context.ink.rules((box[0] - 2, box[1] - 2, box[2] + 2, box[3] + 2), min_length=3.5)
-    return Block("equation", equation(pieces, bars), box)
+    return Block("equation", equation(pieces, bars, context.ink, context.style.body_pt), box)
 
 
 def _prose(area: Area, lines: Sequence[Line], context: Context) -> list[Block]:
     out: list[Block] = []
-    for display, group in _displays(lines):
+    for display, group in _displays(lines, area.column):
         if display:
             out.append(_equation(group, context))
             continue
@@ -156,9 +156,9 @@ def _paragraph(para: Paragraph, area: Area, context: Context) -> Block:
     return Block("text", text, para.bbox, size_pt=para.size_pt)
 
 
-def _displays(lines: Sequence[Line]) -> list[tuple[bool, list[Line]]]:
+def _displays(lines: Sequence[Line], column: BBox | None) -> list[tuple[bool, list[Line]]]:
     """Runs of lines, told apart into display equations and prose."""
-    box = union(line.bbox for line in lines)
+    box = column or union(line.bbox for line in lines)
     flags = [_is_display(line, box) for line in lines]
     out: list[tuple[bool, list[Line]]] = []
     for flag, line in zip(flags, lines, strict=True):

@@ -9,7 +9,8 @@ from rag_ingest.ocr.layout_text import Paragraph
 
 _NAMES = re.compile(
     r"^(?:(?:structured |graphical )?abstract|(?:general )?introduction|background|related works?"
-    r"|(?:materials? and )?methods?|methods and materials|experimental(?: section| setup)?|experiments?|results?(?: and discussions?)?|discussions?"
+    r"|(?:materials? and )?methods?|methods and materials|experimental(?: section| setup)?|experiments?"
+    r"|results?(?: and discussions?)?|discussions?"
     r"|conclusions?(?: and .{3,40})?|summary|acknowledge?ments?|references|bibliography"
     r"|literature cited|appendix(?: [A-Z])?"
     r"|supplementary (?:materials?|information|data)|supporting information|data availability(?: statement)?|funding"
@@ -71,6 +72,8 @@ def heading_level(text: str, para: Paragraph, style: PageStyle, *, titled: bool)
     if _APPENDIX.match(text) and marked:
         return 2
     if smaller or not marked or not _title_like(text, len(para.lines)):
+        return 0
+    if text[-1] == ":" and not para.bold:
         return 0
     if not (larger or (para.bold and not style.bold_body) or capitals):
         return 3 if titled and _alone(para) and len(text.split()) <= 12 else 0

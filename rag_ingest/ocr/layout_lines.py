@@ -11,6 +11,7 @@ import itertools
 import statistics
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 from rag_ingest.types import BBox, TextLine, Word
 
@@ -29,28 +30,28 @@ class Run:
     bold: bool
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Line:
-    """Words that stand beside each other, left to right; never empty."""
+    """Words that stand beside each other, left to right; never empty. What is derived is worked out once."""
 
     runs: tuple[Run, ...]
 
-    @property
+    @cached_property
     def bbox(self) -> BBox:
         """Around all words."""
         return union(run.bbox for run in self.runs)
 
-    @property
+    @cached_property
     def text(self) -> str:
         """Words joined by a space, or by nothing where they touch."""
         return join_runs(self.runs)
 
-    @property
+    @cached_property
     def size_pt(self) -> float:
         """Of the largest share of the characters."""
         return dominant_size(self.runs)
 
-    @property
+    @cached_property
     def bold(self) -> bool:
         """More than 80 % of the letters are bold."""
         total = sum(len(run.text) for run in self.runs)

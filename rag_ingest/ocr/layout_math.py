@@ -12,8 +12,9 @@ import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from rag_ingest.ocr.layout_lines import Line, overlap_1d, union
-from rag_ingest.ocr.layout_rules import Rule
+from rag_ingest.ocr.layout_glyphs import split_scripts
+from rag_ingest.ocr.layout_lines import Line, Run, overlap_1d, union
+from rag_ingest.ocr.layout_rules import Ink, Rule
 from rag_ingest.types import BBox
 
 _GREEK = {
@@ -86,6 +87,7 @@ class _Atom:
     tex: str
     bbox: BBox
     size: float
+    script: str = ""
 
     @property
     def middle(self) -> float:
@@ -98,8 +100,9 @@ def equation_number(text: str) -> str | None:
     return found.group(1) if found else None
 
 
-def equation(parts: Sequence[Line], bars: Sequence[Rule]) -> str:
+def equation(parts: Sequence[Line], bars: Sequence[Rule], ink: Ink, body_pt: float) -> str:
     r"""A display block `$$ … $$`, its number as `\tag{…}`; empty without text."""
+    base = max([body_pt, *(part.size_pt for part in parts)])
     atoms: list[_Atom] = []
     numbers: list[str] = []
     rightmost = max((run.bbox[2] for part in parts for run in part.runs), default=0.0)
@@ -109,12 +112,20 @@ def equation(parts: Sequence[Line], bars: Sequence[Rule]) -> str:
             if number and run.bbox[2] > rightmost - 1.0:
                 numbers.append(number)
             elif run.text.strip():
-                atoms.append(_Atom(to_tex(run.text), run.bbox, run.size_pt))
+                atoms.extend(_atoms(run, ink, base))
     if not atoms:
         return ""
     body = " \\\\\n".join(_row(band) for band in _bands(_fractions(atoms, bars)))
     tag = f" \\tag{{{', '.join(numbers)}}}" if numbers else ""
     return f"$$\n{body}{tag}\n$$"
+
+
+def _atoms(run: Run, ink: Ink, base: float) -> list[_Atom]:
+    """A word at its size, or cut at its scripts where the image shows them."""
+    found = split_scripts(run, ink, base)
+    if len(found) == 1:
+        return [_Atom(to_tex(run.text), run.bbox, run.size_pt)]
+    return [_Atom(to_tex(p.text), p.bbox, 0.7 * base if p.script else base, p.script) for p in found]
 
 
 def to_tex(text: str) -> str:
@@ -209,7 +220,8 @@ def _row(atoms: Sequence[_Atom]) -> str:
     held: list[_Atom] = []
     for atom in sorted(atoms, key=lambda a: a.bbox[0]):
         shift = (centre - atom.middle) / base
-        kind = "" if atom.size > 0.85 * base or abs(shift) < 0.08 else ("^" if shift > 0 else "_")
+        flat = atom.size > 0.85 * base or abs(shift) < 0.08
+        kind = atom.script or ("" if flat else "^" if shift > 0 else "_")
         if kind != script and held:
             out.append(_script(script, held))
             held = []

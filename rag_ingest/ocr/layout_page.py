@@ -58,6 +58,7 @@ def assemble(
     found = find_tables(flat, regions, ink, size_pt)
     regions = resolve([r for r in found if r.score >= min_score])
     areas = _tidy_areas(assign(flat, regions), size_pt)
+    areas = [_with_column(area, areas) for area in areas]
     order = reading_order([area.tight for area in areas])
     blocks = [block for i in order for block in blocks_of(areas[i], context)]
     if first:
@@ -81,8 +82,9 @@ def _tidy_areas(areas: list[Area], size_pt: tuple[float, float]) -> list[Area]:
     out: list[Area] = []
     for area in areas:
         text = " ".join(p.text for p in area.pieces)
-        home = next((e for e in equations if e is not area and _level(area, e)), None)
-        if home is not None and equation_number(text):
+        homes = [*equations, *(a for a in areas if a.label in ("", "text", "reference"))]
+        home = next((e for e in homes if equation_number(text) and e is not area and _left_of(e, area)), None)
+        if home is not None:
             home.pieces.extend(area.pieces)
             continue
         out.append(_furniture(area, text, areas, size_pt))
@@ -110,8 +112,19 @@ def _beyond(other: Area, area: Area, size_pt: tuple[float, float]) -> bool:
     return other.tight[1] < area.tight[1] - 2
 
 
-def _level(area: Area, other: Area) -> bool:
-    a, b = area.tight, other.tight
+def _with_column(area: Area, areas: Sequence[Area]) -> Area:
+    """The width of the text column that the area stands in."""
+    left, _, right, _ = area.tight
+    mates = [a.tight for a in areas if a.label in ("text", "reference", "") and a.pieces]
+    mates = [m for m in mates if overlap_1d(left, right, m[0], m[2]) > 0.9 * (right - left)]
+    return replace(area, column=union([area.tight, *mates]))
+
+
+def _left_of(area: Area, number: Area) -> bool:
+    """The area stands at the number's height, left of it."""
+    a, b = area.tight, number.tight
+    if a[2] > b[0] + 1:
+        return False
     return overlap_1d(a[1], a[3], b[1], b[3]) > 0.5 * min(a[3] - a[1], b[3] - b[1])
 
 

@@ -40,11 +40,17 @@ class Region:
 
 @dataclass(slots=True)
 class Area:
-    """A region with its pieces of text; `label` "" when the detector saw nothing there."""
+    """A region with its pieces of text.
+
+    Attributes:
+        label: the detector's, "" where it saw nothing.
+        column: around the running text that stands above and below, when known.
+    """
 
     label: str
     bbox: BBox
     pieces: list[Line] = field(default_factory=list)
+    column: BBox | None = None
 
     @property
     def tight(self) -> BBox:

@@ -65,6 +65,20 @@ class Ink:
             if group[-1][0] - group[0][0] <= _THICKEST_PT * s
         ]
 
+    def patches(self, box: BBox, threshold: int) -> list[BBox]:
+        """Boxes of the connected patches of ink darker than `threshold` in a box, specks left out."""
+        crop, x0, y0 = self._crop(box)
+        if crop is None:
+            return []
+        import cv2
+
+        count, _, stats, _ = cv2.connectedComponentsWithStats((crop < threshold).astype("uint8"), connectivity=8)
+        s = self._scale
+        found = [tuple(int(v) for v in stats[i]) for i in range(1, count)]
+        return [
+            ((x0 + x) / s, (y0 + y) / s, (x0 + x + w) / s, (y0 + y + h) / s) for x, y, w, h, size in found if size >= 2
+        ]
+
     def _crop(self, box: BBox) -> tuple[NDArray[np.uint8] | None, int, int]:
         if self._grey is None:
             return None, 0, 0
@@ -78,13 +92,14 @@ def _long_runs(ink: NDArray[np.bool_], shortest: int) -> list[tuple[int, int, in
     """(row, start, end) of every horizontal run of ink that is long enough."""
     import numpy as np
 
-    padded = np.zeros((ink.shape[0], ink.shape[1] + 2), dtype=np.int8)
-    padded[:, 1:-1] = ink
+    full = np.flatnonzero(np.count_nonzero(ink, axis=1) >= shortest)
+    padded = np.zeros((len(full), ink.shape[1] + 2), dtype=np.int8)
+    padded[:, 1:-1] = ink[full]
     steps = np.diff(padded, axis=1)
     rows, starts = np.nonzero(steps == 1)
     _, ends = np.nonzero(steps == -1)
     long = ends - starts >= shortest
-    return list(zip(rows[long].tolist(), starts[long].tolist(), ends[long].tolist(), strict=True))
+    return list(zip(full[rows[long]].tolist(), starts[long].tolist(), ends[long].tolist(), strict=True))
 
 
 def across(rules: Sequence[Rule], left: float, right: float, share: float) -> list[float]:
