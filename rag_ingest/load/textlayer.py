@@ -21,6 +21,16 @@ CLOSE_EM = 0.25
 """Where PDFium ends a line, a character this near still belongs to it: less than the space between two words."""
 LIGATURES = {"ﬀ": "ff", "ﬁ": "fi", "ﬂ": "fl", "ﬃ": "ffi", "ﬄ": "ffl", "ﬅ": "st", "ﬆ": "st"}
 LINE_END_HYPHENS = (0x02, 0xFFFE)
+TEX_CODES = {
+    0x0B: "ff", 0x0C: "fi", 0x0D: "fl", 0x0E: "ffi", 0x0F: "ffl",
+    0x1B: "ff", 0x1C: "fi", 0x1D: "fl", 0x1E: "ffi", 0x1F: "ffl",
+    0x10: "“", 0x11: "”", 0x15: "–", 0x16: "—",
+}  # fmt: skip
+"""Control codes as TeX's text fonts use them, for fonts that carry no mapping to Unicode (mostly Type 3): ligatures in
+the OT1 and the T1 encoding, quotes and dashes in T1 (LaTeX font encodings guide, encguide.pdf)."""
+NUMBER_GAP_EM = 1.6
+"""A gap up to this after a section number does not end the line: a quad of a bold font with some air."""
+_SECTION_NUMBER = re.compile(r"[A-Z]?\d*(\.\d+)*\.?")
 _BOLD_NAME = re.compile(
     r"(?i:bold|black|heavy|semib|demi)|CM(BX|SSBX|BSY|MIB|B1)|(SF|EC)BX|-Bd|-Medi(?!um)|(Libertine|LinBiolinum)TB"
 )
@@ -79,7 +89,7 @@ def group_lines(glyphs: Iterable[Glyph]) -> list[LineRow]:
         if glyph.text == "\n":
             gap_em = CLOSE_EM
         elif glyph.text != " ":
-            if previous is not None and _breaks(previous, glyph, gap_em, largest_pt):
+            if previous is not None and _breaks(previous, glyph, gap_em, largest_pt, words):
                 _flush(words, lines)
                 words, largest_pt = [[]], 0.0
             words[-1].append(glyph)
@@ -91,12 +101,23 @@ def group_lines(glyphs: Iterable[Glyph]) -> list[LineRow]:
     return lines
 
 
-def _breaks(previous: Glyph, glyph: Glyph, gap_em: float, largest_pt: float) -> bool:
+def _breaks(previous: Glyph, glyph: Glyph, gap_em: float, largest_pt: float, words: list[list[Glyph]]) -> bool:
     if previous.style.quadrant != glyph.style.quadrant:
         return True
     em = max(previous.style.size_pt, glyph.style.size_pt)
     gap = max(glyph.start - previous.end, previous.start - glyph.end)
-    return gap > gap_em * em or abs(glyph.baseline - previous.baseline) > BASELINE_JUMP_EM * max(largest_pt, em)
+    if abs(glyph.baseline - previous.baseline) > BASELINE_JUMP_EM * max(largest_pt, em):
+        return True
+    if gap <= gap_em * em:
+        return False
+    return gap > NUMBER_GAP_EM * em or not _is_heading_start(words, glyph)
+
+
+def _is_heading_start(words: list[list[Glyph]], glyph: Glyph) -> bool:
+    """Whether the line so far is a section number and a word in the same style follows."""
+    number = [g for word in words for g in word]
+    alike = number[0].style == glyph.style and glyph.text.isalpha()
+    return alike and bool(_SECTION_NUMBER.fullmatch("".join(g.text for g in number)))
 
 
 def _flush(words: list[list[Glyph]], lines: list[LineRow]) -> None:
@@ -144,7 +165,7 @@ def read_glyphs(textpage: Any, frame: Frame) -> Iterator[Glyph]:
     high = 0
     for index in range(max(0, pdfium.FPDFText_CountChars(textpage))):
         code = pdfium.FPDFText_GetUnicode(textpage, index)
-        if code in (0x0A, 0x0D):
+        if code in (0x0A, 0x0D) and pdfium.FPDFText_IsGenerated(textpage, index) == 1:
             yield NEWLINE
             continue
         if code in LINE_END_HYPHENS and pdfium.FPDFText_IsHyphen(textpage, index) == 1:
@@ -156,7 +177,7 @@ def read_glyphs(textpage: Any, frame: Frame) -> Iterator[Glyph]:
         if 0xDC00 <= code < 0xE000 and high:
             code = 0x10000 + ((high - 0xD800) << 10) + (code - 0xDC00)
         high = 0
-        text = plain_text(code)
+        text = plain_text(code) if code >= 0x20 else reader.tex_text(index, code)
         if text == " ":
             yield SPACE
         elif text and (glyph := reader.glyph(index, text)):
@@ -217,6 +238,20 @@ class _Reader:
         if style.quadrant % 2:
             return Glyph(text, bbox, top, bottom, sx * u + ox, style)
         return Glyph(text, bbox, left, right, sy * v + oy, style)
+
+    def tex_text(self, index: int, code: int) -> str:
+        """A control code: what TeX means by it where a letter of the same font stands beside it, else white space."""
+        if code in TEX_CODES and pdfium.FPDFText_HasUnicodeMapError(self._textpage, index) == 1:
+            font = self._font(index)
+            beside = [i for i in (index - 1, index + 1) if i >= 0 and font and self._font(i) == font]
+            if any(chr(max(0, pdfium.FPDFText_GetUnicode(self._textpage, i))).isalnum() for i in beside):
+                return TEX_CODES[code]
+        return plain_text(code)
+
+    def _font(self, index: int) -> int:
+        pointer = pdfium.FPDFText_GetTextObject(self._textpage, index)
+        font = pdfium.FPDFTextObj_GetFont(pointer) if pointer else None
+        return ctypes.addressof(font.contents) if font else 0
 
     def _loose_box(self, index: int) -> BBox:
         box = self._loose

@@ -106,6 +106,29 @@ def test_size_and_weight(typeset, read):
     ]
 
 
+def test_a_section_number_and_its_heading_are_one_line_but_a_table_row_is_not(pdf, at, read):
+    heading = b"BT /F0 12 Tf 50 300 Td (1.3) Tj 32.5 0 Td (Results) Tj ET "
+    row = at(50, 200, "abc") + at(86, 200, "defghi")
+    (page,) = read(pdf([heading + row]))
+    assert [line.text for line in page.text_layer] == ["1.3 Results", "abc", "defghi"]
+
+
+def test_ligatures_of_bitmap_fonts_without_a_mapping_are_spelt_out(pdf, read):
+    """As dvips writes them: Type 3, glyphs named by their codes, no ToUnicode."""
+    text = b"speci\x1cc di\x1berent, o\x0ece 612\x15626"
+    codes = sorted(set(text) - {0x20})
+    glyph = b"<</Length 32>>stream\n500 0 0 0 480 600 d1 0 0 480 600 re f\nendstream"
+    names = " ".join(f"{code}/a{code}" for code in codes)
+    procs = " ".join(f"/a{code} 7 0 R" for code in codes)
+    font = (
+        "<</Type/Font/Subtype/Type3/FontBBox[0 0 500 600]/FontMatrix[.001 0 0 .001 0 0]/FirstChar 0/LastChar 127"
+        f"/Widths[{'500 ' * 128}]/Encoding<</Type/Encoding/Differences[{names}]>>/CharProcs<<{procs}>>>>"
+    )
+    data = pdf([b"BT /T 10 Tf 20 300 Td (" + text + b") Tj ET"], extra=[font.encode(), glyph])
+    (page,) = read(data.replace(b"/F0 3 0 R", b"/T 6 0 R"))
+    assert [line.text for line in page.text_layer] == ["specific different, office 612–626"]
+
+
 def test_sideways_text_is_one_line(pdf, read):
     content = b"BT /F0 12 Tf 0 1 -1 0 20 100 Tm (sideways words) Tj ET BT /F0 12 Tf 60 300 Td (upright) Tj ET"
     (page,) = read(pdf([content]))
