@@ -16,8 +16,8 @@ from rag_ingest import Config, Pipeline, split_markdown
 from rag_ingest.errors import ConfigError
 from rag_ingest.types import Chunk, Embedder, Failure
 
-Ranker: TypeAlias = Callable[[str], list[Passage]]
-"""A question to every passage of the arm, best first."""
+Ranker: TypeAlias = Callable[[Sequence[str]], Iterator[list[Passage]]]
+"""Questions to, for each in order, every passage of the arm, best first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,9 +132,9 @@ def _vector(passages: Sequence[Passage], embedder: Embedder, cache: Path) -> Ran
 
     matrix = VectorCache(embedder, cache / "vectors").embed_documents([passage.text for passage in passages])
 
-    def rank(question: str) -> list[Passage]:
-        scores = matrix @ embedder.embed_queries([question])[0]
-        return [passages[i] for i in np.argsort(-scores, kind="stable")]
+    def rank(questions: Sequence[str]) -> Iterator[list[Passage]]:
+        for vector in embedder.embed_queries(questions):
+            yield [passages[i] for i in np.argsort(-(matrix @ vector), kind="stable")]
 
     return rank
 

@@ -76,8 +76,8 @@ def run(suite: Suite, cache: Path, log: Callable[[str], None]) -> tuple[dict[str
 def _ask(
     built: Built, dataset: Dataset, judges: Mapping[str, Judge], suite: Suite, embedder: Embedder
 ) -> Iterable[Row]:
-    for question in dataset.questions:
-        ranked = built.rank(question.question)
+    rankings = built.rank([question.question for question in dataset.questions])
+    for question, ranked in zip(dataset.questions, rankings, strict=True):
         scores = score(
             question.doc, judges[question.id], ranked, budgets=suite.budgets, count_tokens=embedder.count_tokens
         )

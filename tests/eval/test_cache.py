@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
-from numpy.typing import NDArray
 
 from eval.cache import CachedEngine, VectorCache
 from rag_ingest.types import Engine, Failure, Figure, Page, PageMarkdown
@@ -72,53 +71,28 @@ def test_another_fingerprint_or_document_is_another_page(tmp_path: Path) -> None
         assert engine.seen == [1]
 
 
-@dataclass
-class HashEmbedder:
-    """Deterministic unit vectors from a hash; counts the texts that it had to embed."""
-
-    name: str = "hash@1"
-    dimension: int = 8
-    max_tokens: int = 100
-    embedded: list[str] = field(default_factory=list)
-
-    def embed_documents(self, texts: Sequence[str]) -> NDArray[np.float32]:
-        self.embedded += texts
-        raw = [np.frombuffer(hashlib.sha256(t.encode()).digest()[:8], dtype=np.uint8) for t in texts]
-        vectors = np.stack(raw).astype(np.float32) + 1
-        return (vectors / np.linalg.norm(vectors, axis=1, keepdims=True)).astype(np.float32)
-
-    def embed_queries(self, texts: Sequence[str]) -> NDArray[np.float32]:
-        return self.embed_documents(texts)
-
-    def count_tokens(self, text: str) -> int:
-        return len(text.split())
-
-    def close(self) -> None:
-        """Nothing to free."""
-
-
-def test_vectors_are_computed_once_per_text(tmp_path: Path) -> None:
-    direct = HashEmbedder().embed_documents(["a", "b", "a", "c"])
-    first, second = HashEmbedder(), HashEmbedder()
+def test_vectors_are_computed_once_per_text(tmp_path: Path, hash_embedder: Callable[..., Any]) -> None:
+    direct = hash_embedder().embed_documents(["a", "b", "a", "c"])
+    first, second = hash_embedder(), hash_embedder()
     np.testing.assert_array_equal(VectorCache(first, tmp_path).embed_documents(["a", "b", "a"]), direct[:3])
     np.testing.assert_array_equal(VectorCache(second, tmp_path).embed_documents(["a", "b", "a", "c"]), direct)
     assert (first.embedded, second.embedded) == (["a", "b"], ["c"])
 
 
-def test_vectors_of_another_embedder_are_not_mixed_in(tmp_path: Path) -> None:
-    VectorCache(HashEmbedder(), tmp_path).embed_documents(["a"])
-    other = HashEmbedder(name="hash@2")
+def test_vectors_of_another_embedder_are_not_mixed_in(tmp_path: Path, hash_embedder: Callable[..., Any]) -> None:
+    VectorCache(hash_embedder(), tmp_path).embed_documents(["a"])
+    other = hash_embedder("hash@2")
     VectorCache(other, tmp_path).embed_documents(["a"])
     assert other.embedded == ["a"]
 
 
-def test_no_texts_no_vectors(tmp_path: Path) -> None:
-    assert VectorCache(HashEmbedder(), tmp_path).embed_documents([]).shape == (0, 8)
+def test_no_texts_no_vectors(tmp_path: Path, hash_embedder: Callable[..., Any]) -> None:
+    assert VectorCache(hash_embedder(), tmp_path).embed_documents([]).shape == (0, 8)
 
 
 @pytest.mark.parametrize("half_written", [b"", b"PK\x03\x04"])
-def test_a_cache_is_replaced_whole(tmp_path: Path, half_written: bytes) -> None:
+def test_a_cache_is_replaced_whole(tmp_path: Path, half_written: bytes, hash_embedder: Callable[..., Any]) -> None:
     (tmp_path / "left.part").write_bytes(half_written)
-    cache = VectorCache(HashEmbedder(), tmp_path)
+    cache = VectorCache(hash_embedder(), tmp_path)
     cache.embed_documents(["a"])
-    assert VectorCache(HashEmbedder(), tmp_path).embed_documents(["a"]).shape == (1, 8)
+    assert VectorCache(hash_embedder(), tmp_path).embed_documents(["a"]).shape == (1, 8)

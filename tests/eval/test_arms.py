@@ -1,0 +1,69 @@
+"""What an arm hands over: passages within the embedder's budget, ranked by cosine."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from eval.arms import MODES, SPLITTERS, build
+from eval.datasets import Dataset, load_dataset
+from eval.metrics import Passage
+from eval.suite import GROUND_TRUTH, Arm
+from rag_ingest.errors import ConfigError
+
+TEXT = "# Title\n\n" + "\n\n".join(f"Paragraph {i} has words. It goes on a little longer than that." for i in range(60))
+
+
+def arm(**options: Any) -> Arm:
+    return Arm(**{"name": "x", "engine": GROUND_TRUTH, "splitter": "sentence"} | options)
+
+
+@pytest.fixture
+def dataset(tmp_path: Path) -> Dataset:
+    """One paper of which only the ground truth is read."""
+    (tmp_path / "a.md").write_text(TEXT, encoding="utf-8")
+    return Dataset("own", {"a": tmp_path / "a.pdf"}, {"a": tmp_path / "a.md"}, ())
+
+
+@pytest.mark.parametrize("splitter", sorted(SPLITTERS))
+def test_passages_hold_the_text_and_fit_the_embedder(
+    splitter: str, dataset: Dataset, tmp_path: Path, hash_embedder: Callable[..., Any]
+) -> None:
+    embedder = hash_embedder()
+    built = build(arm(splitter=splitter), dataset, embedder, tmp_path / "cache")
+    assert len(built.passages) > 1
+    assert all(
+        p.doc == "a" and p.tokens == embedder.count_tokens(p.text) <= embedder.max_tokens for p in built.passages
+    )
+    together = " ".join(p.text for p in built.passages)
+    assert all(f"Paragraph {i} has" in together for i in range(60))
+
+
+def test_overlap_repeats_text(tmp_path: Path, dataset: Dataset, hash_embedder: Callable[..., Any]) -> None:
+    plain, overlapping = (
+        build(arm(overlap_tokens=n), dataset, hash_embedder(), tmp_path / "cache").passages for n in (0, 50)
+    )
+    assert sum(p.tokens for p in overlapping) > sum(p.tokens for p in plain)
+
+
+def test_vector_mode_is_exact_cosine(tmp_path: Path, hash_embedder: Callable[..., Any]) -> None:
+    embedder = hash_embedder()
+    passages = [Passage("a", text, 1) for text in ("one", "two", "three", "two", "four")]
+    ranked = next(MODES["vector"](passages, embedder, tmp_path)(["two"]))
+    query = embedder.embed_queries(["two"])[0]
+    scores = [float(embedder.embed_documents([p.text])[0] @ query) for p in ranked]
+    assert [p.text for p in ranked[:2]] == ["two", "two"]
+    assert ranked[0] is passages[1], "ties keep document order"
+    assert scores == sorted(scores, reverse=True)
+    assert scores[0] == pytest.approx(1.0)
+    assert len(ranked) == len(passages)
+    assert np.isfinite(scores).all()
+
+
+def test_ground_truth_must_exist(tmp_path: Path, hash_embedder: Callable[..., Any]) -> None:
+    with pytest.raises(ConfigError, match="no ground truth for bus-holding"):
+        build(arm(), load_dataset("builtin"), hash_embedder(), tmp_path)
