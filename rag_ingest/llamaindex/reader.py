@@ -73,7 +73,7 @@ class LightOnOCRReader(BasePydanticReader):
                 loaded += 1
                 yield self._document(item, lost, pipeline.engine.name, extra_info or {})
         if lost and not loaded:
-            raise LoadError("; ".join(dict.fromkeys(failure.reason for failure in lost)))
+            raise LoadError("; ".join(dict.fromkeys(f"{failure.source}: {failure.reason}" for failure in lost)))
 
     def _document(
         self, document: Document, failures: Sequence[Failure], engine: str, extra: dict[str, Any]

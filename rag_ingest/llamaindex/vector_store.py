@@ -131,7 +131,7 @@ class LanceDBKnowledgeBase(BasePydanticVectorStore):
         return [metadata_dict_to_node(row["metadata"]) for row in rows]
 
     def query(self, query: VectorStoreQuery, **kwargs: Any) -> VectorStoreQueryResult:
-        """The `similarity_top_k` best nodes, best first.
+        """The `similarity_top_k` best nodes, best first; empty lists of ids restrict nothing (an index sends them).
 
         Raises:
             ConfigError: a query mode that the store does not have.
@@ -152,7 +152,7 @@ class LanceDBKnowledgeBase(BasePydanticVectorStore):
             vector,
             mode=_MODES[query.mode],
             k=query.hybrid_top_k or query.similarity_top_k,
-            where=self._where(query.node_ids, query.doc_ids, query.filters),
+            where=self._where(query.node_ids or None, query.doc_ids or None, query.filters),
         )
         nodes = self._nodes([hit.chunk_id for hit in hits])
         return VectorStoreQueryResult(
@@ -218,7 +218,7 @@ def _row(node: BaseNode) -> dict[str, Any]:
         "last_page": max(pages, default=None),
         "span_start": start if start is not None else 0,
         "span_end": (start or 0) + len(text),
-        "token_count": 0,
+        "token_count": None,
         "metadata": {**{key: _text(value) for key, value in struct.items()}, "page": min(pages, default=None)},
     }
 

@@ -18,7 +18,7 @@ from rag_ingest.errors import ConfigError, StoreError, StoreMismatchError
 from rag_ingest.store.chunks import Chunks, DocumentChunks
 from rag_ingest.store.documents import Documents, engines_of, failures_of
 from rag_ingest.store.ledger import Ledger
-from rag_ingest.store.schema import DocumentRecord, Identity, Status
+from rag_ingest.store.schema import DocumentRecord, Identity, Status, source_key
 from rag_ingest.store.search import SearchMode, search
 from rag_ingest.store.tables import KEYS, connect, create_table, foreign_errors, no_knowledge_base, open_table
 from rag_ingest.types import Chunk, Failure, PageMarkdown, SearchHit
@@ -26,6 +26,7 @@ from rag_ingest.types import Chunk, Failure, PageMarkdown, SearchHit
 if TYPE_CHECKING:
     import numpy as np
     from lancedb.db import DBConnection
+    from lancedb.expr import Expr
     from lancedb.table import Table
     from numpy.typing import NDArray
 
@@ -118,6 +119,11 @@ class KnowledgeBase:
         """What the embedder was made from, as recorded."""
         return self.identity.settings
 
+    @property
+    def chunks(self) -> Table:
+        """The table `chunks` itself, for readers that need more than `search`."""
+        return self._tables["chunks"]
+
     def config(self, default: T) -> T:
         """A configuration dataclass with the recorded embedder settings in place of its own."""
         return _with_settings(default, self.settings)
@@ -178,7 +184,8 @@ class KnowledgeBase:
         """Replaces the chunks of many documents in one commit, then writes their rows in another.
 
         What these sources held before goes, unless another source still has that content. What is there already
-        stays as it is: the same document again makes no new table version.
+        stays as it is: the same document again makes no new table version. Chunks of a content that several sources
+        share name the source that wrote them last.
 
         Raises:
             StoreError: vectors don't fit, two different chunks share an id, or the database can't be written.
@@ -186,15 +193,18 @@ class KnowledgeBase:
         if not documents:
             return
         with foreign_errors(f"{self.uri}: documents can't be written"):
-            doc_ids = sorted({d.record.doc_id for d in documents})
-            sources = sorted({d.record.source for d in documents})
-            before = self._chunks.doc_ids_of(sources) - set(doc_ids)
-            others = self._documents.of_contents(before) if before else []
-            kept = sorted({d.doc_id for d in others if d.source not in sources})
-            rows = self._chunks.rows(documents)
-            changed = self._chunks.replace(rows, doc_ids=doc_ids, sources=sources, kept=kept)
+            doc_ids = {d.record.doc_id for d in documents}
+            left = self._left_behind({d.record.source for d in documents}) - doc_ids
+            changed = self._chunks.replace(self._chunks.rows(documents), doc_ids | left)
             self._committed("chunks", int(changed))
             self._committed("documents", self._documents.write([d.record for d in documents]))
+
+    def _left_behind(self, sources: set[str]) -> set[str]:
+        """Contents that these sources had, by their rows or by chunks of a run that was killed, and no other has."""
+        rows = self._documents.of_sources(sources).values()
+        had = {d.doc_id for d in rows if d.doc_id} | self._chunks.doc_ids_of(sources)
+        others = self._documents.of_contents(had) if had else []
+        return had - {d.doc_id for d in others if d.source not in {source_key(source) for source in sources}}
 
     def write_source_failure(self, failure: Failure) -> None:
         """Records a source that failed as a whole; what an earlier run stored for it stays."""
@@ -226,7 +236,7 @@ class KnowledgeBase:
         *,
         mode: SearchMode = "hybrid",
         k: int = 10,
-        where: str | None = None,
+        where: str | Expr | None = None,
     ) -> list[SearchHit]:
         """The `k` best chunks, best first; see `store.search.search` and, for the filter, `store.where`.
 

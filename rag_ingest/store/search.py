@@ -34,7 +34,7 @@ _COLUMNS = ["id", "doc_id", "source", "title", "text", "context", "headings", "p
 
 
 def search(
-    table: Table, text: str, vector: NDArray[np.float32] | None, *, mode: SearchMode, k: int, where: str | None
+    table: Table, text: str, vector: NDArray[np.float32] | None, *, mode: SearchMode, k: int, where: str | Expr | None
 ) -> list[SearchHit]:
     """The `k` best chunks, best first; equal scores in order of chunk id.
 
@@ -44,7 +44,7 @@ def search(
         vector: of the query; unused in mode "text".
         mode: scores are cosine similarity ("vector"), BM25 ("text") or reciprocal ranks ("hybrid").
         k: how many.
-        where: see `store.where`.
+        where: a filter as `store.where` reads it, or a ready expression.
 
     Raises:
         ConfigError: unknown mode, k below 1, a filter that can't be read, or no vector where one is needed.
@@ -53,7 +53,7 @@ def search(
         raise ConfigError(f"unknown search mode {mode!r} (known: {', '.join(get_args(SearchMode))})")
     if k < 1:
         raise ConfigError(f"k = {k}: must be at least 1")
-    condition = parse_where(where) if where and where.strip() else None
+    condition = (parse_where(where) if where.strip() else None) if isinstance(where, str) else where
     depth = max(DEPTH, 3 * k)
     legs: list[list[dict[str, Any]]] = []
     if mode != "text":
