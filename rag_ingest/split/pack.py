@@ -86,7 +86,7 @@ class Packer:
                 taken = [*leads, content]
                 draft = self._oversize(taken, context, leads, content)
             else:
-                taken = self._choose(pending, len(leads), room, left, caption_of)
+                taken = self._choose(pending, len(leads), room, left + slack, caption_of)
                 draft = self._draft(taken, context, leads, content)
                 if draft.tokens > self._limits.largest:
                     slack += max(1, draft.tokens - self._limits.largest)
