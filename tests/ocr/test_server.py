@@ -13,10 +13,11 @@ import sys
 import textwrap
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import pytest
 from PIL import Image
+from PIL.JpegImagePlugin import get_sampling
 
 from rag_ingest.errors import ConfigError
 from rag_ingest.ocr.server import ServerEngine, ServerOptions
@@ -34,11 +35,22 @@ from tests.http.scripted_server import (
     status,
 )
 
+MADE: list[ServerEngine] = []
+
+
+@pytest.fixture(autouse=True)
+def closed() -> Iterator[None]:
+    """Closes what a test made and, having failed, did not close: its open sockets would hide the failure."""
+    yield
+    while MADE:
+        MADE.pop().close()
+
 
 def engine(server: ScriptedServer | str, **options: object) -> ServerEngine:
     url = server if isinstance(server, str) else server.url
     quick = {"timeout_s": 5.0, "connect_timeout_s": 2.0, "backoff_s": 0.001, "max_backoff_s": 0.01, **options}
-    return ServerEngine(ServerOptions(url=url, **quick))  # type: ignore[arg-type]
+    MADE.append(ServerEngine(ServerOptions(url=url, **quick)))  # type: ignore[arg-type]
+    return MADE[-1]
 
 
 def page(number: int, image: Image.Image | None = None) -> Page:
@@ -171,6 +183,7 @@ def test_jpeg_is_close_and_unsampled() -> None:
         reader.close()
     sent = sent_image(server)
     assert sent.format == "JPEG"
+    assert get_sampling(sent) == 0  # 4:4:4
     pairs = zip(sent.convert("RGB").tobytes(), prepare(gradient).tobytes(), strict=True)
     assert max(abs(a - b) for a, b in pairs) <= 8
 
