@@ -25,7 +25,7 @@ EXIT_ERROR, EXIT_USAGE, EXIT_FAILURES = 1, 2, 3
 class Commands(TyperGroup):
     """Turns the package's own errors into one line and an exit code."""
 
-    def invoke(self, ctx: typer.Context) -> Any:
+    def invoke(self, ctx: Any) -> Any:
         """Runs the command that was asked for."""
         try:
             return super().invoke(ctx)

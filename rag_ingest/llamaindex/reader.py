@@ -46,7 +46,7 @@ class LightOnOCRReader(BasePydanticReader):
         """Name for serialisation."""
         return "LightOnOCRReader"
 
-    def lazy_load_data(  # type: ignore[override]  # the base takes anything
+    def lazy_load_data(
         self, paths: str | PathLike[str] | Sequence[str | PathLike[str]], extra_info: dict[str, Any] | None = None
     ) -> Iterator[LlamaDocument]:
         """Yields one document a paper.
