@@ -31,7 +31,7 @@ _HINT = (
     "start one with `vllm serve lightonai/LightOnOCR-2-1B --limit-mm-per-prompt '{\"image\": 1}' "
     "--mm-processor-cache-gb 0 --no-enable-prefix-caching`, or read without a server: --engine layout"
 )
-# Why a reply ended -> our word; None and what is absent here means that the text can't be trusted to be whole.
+# Why a reply ended -> our word. With any other reason the text can't be trusted to be whole.
 _FINISHED: dict[str | None, Literal["stop", "length"]] = {None: "stop", "stop": "stop", "length": "length"}
 
 
@@ -95,6 +95,9 @@ class ServerEngine:
 
     A page that the server refuses, answers with something else than a completion, or does not answer within all
     attempts is a `Failure`, a server that is gone included; `check()` finds that before the first page.
+
+    A page that timed out is sent again. `transformers serve` first finishes what the client gave up (it works on one
+    page at a time), so give it a `timeout_s` that covers a whole batch, or few `max_in_flight`.
     """
 
     name = "server"
