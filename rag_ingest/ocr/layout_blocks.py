@@ -18,6 +18,7 @@ from rag_ingest.types import BBox
 
 Kind = Literal["heading", "text", "item", "caption", "table", "figure", "equation", "footnote", "furniture"]
 _CAPTIONS = ("table_caption", "figure_caption")
+_RELATION = re.compile(r"[=<>≤≥≈≡∼≃∝≪≫∑∏∫√∂∇∈→↦⇒]")
 _WORD = re.compile(r"[^\W\d_]{4,}")
 
 
@@ -55,8 +56,6 @@ def blocks_of(area: Area, context: Context) -> list[Block]:
         return _table(area, lines, context)
     if area.label in ("header", "footer"):
         return [Block("furniture", line.text, line.bbox) for line in lines]
-    if area.label == "equation" and not _is_prose(lines, area):
-        return [_equation(area.pieces, context)]
     return _prose(area, lines, context)
 
 
@@ -128,7 +127,7 @@ def _equation(pieces: Sequence[Line], context: Context) -> Block:
 
 def _prose(area: Area, lines: Sequence[Line], context: Context) -> list[Block]:
     out: list[Block] = []
-    for display, group in _displays(lines, area.column):
+    for display, group in _displays(lines, area):
         if display:
             out.append(_equation(group, context))
             continue
@@ -156,10 +155,13 @@ def _paragraph(para: Paragraph, area: Area, context: Context) -> Block:
     return Block("text", text, para.bbox, size_pt=para.size_pt)
 
 
-def _displays(lines: Sequence[Line], column: BBox | None) -> list[tuple[bool, list[Line]]]:
+def _displays(lines: Sequence[Line], area: Area) -> list[tuple[bool, list[Line]]]:
     """Runs of lines, told apart into display equations and prose."""
-    box = column or union(line.bbox for line in lines)
-    flags = [_is_display(line, box) for line in lines]
+    box = area.column or union(line.bbox for line in lines)
+    if area.label == "equation" and _RELATION.search(" ".join(line.text for line in lines)):
+        flags = [not _is_words(line) for line in lines]
+    else:
+        flags = [_is_display(line, box) for line in lines]
     out: list[tuple[bool, list[Line]]] = []
     for flag, line in zip(flags, lines, strict=True):
         if out and out[-1][0] == flag:
@@ -167,6 +169,12 @@ def _displays(lines: Sequence[Line], column: BBox | None) -> list[tuple[bool, li
         else:
             out.append((flag, [line]))
     return out
+
+
+def _is_words(line: Line) -> bool:
+    """More words than symbols."""
+    words = _WORD.findall(line.text)
+    return len(words) >= 3 and sum(map(len, words)) > 0.55 * len(line.text)
 
 
 def _is_display(line: Line, box: BBox) -> bool:
@@ -180,7 +188,7 @@ def _is_display(line: Line, box: BBox) -> bool:
     if wide and line.bbox[0] > box[0] + em:
         return len(words) < 8 and signs > 0
     inset = line.bbox[0] > box[0] + 1.5 * em and line.bbox[2] < box[2] - 1.5 * em
-    return inset and signs >= 2 and sum(len(w) for w in words) < 0.4 * len(text)
+    return inset and signs >= 2 and bool(_RELATION.search(text)) and sum(len(w) for w in words) < 0.4 * len(text)
 
 
 def _is_prose(lines: Sequence[Line], area: Area) -> bool:

@@ -7,11 +7,12 @@ matched to the characters; their height and foot say the rest. Where patches and
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from rag_ingest.ocr.layout_lines import Run, overlap_1d, union
+from rag_ingest.ocr.layout_lines import Run, union
 from rag_ingest.ocr.layout_rules import Ink
 from rag_ingest.types import BBox
 
@@ -27,7 +28,8 @@ _SMALL = 0.84
 """TeX sets first-order scripts at 0.7; below this share of the expected height a letter is one."""
 _LOW_EM, _HIGH_EM = 0.07, 0.17
 """How far the foot must lie under or over the baseline."""
-_THRESHOLDS = (170, 130, 95)
+_THRESHOLDS = (225, 200, 170, 130)
+"""Grey below which a pixel is ink: thin strokes need a high one, letters that nearly touch a low one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,52 +55,75 @@ def split_scripts(run: Run, ink: Ink, base_pt: float) -> list[Part]:
     whole = [Part(run.text, run.bbox, "")]
     if len(run.text) < 2 or not any(c.isalnum() for c in run.text):
         return whole
-    boxes = _matched(run, ink)
+    boxes = _matched(run, ink, base_pt)
     if boxes is None:
         return whole
-    feet = [_foot(c, b, base_pt) for c, b in zip(run.text, boxes, strict=True) if _full_size(c, b, base_pt)]
-    if not feet:
-        return whole
-    baseline = sorted(feet)[len(feet) // 2]
-    levels = [_level(c, b, base_pt, baseline) for c, b in zip(run.text, boxes, strict=True)]
+    return _grouped(run.text, boxes, base_pt) or whole
+
+
+def _grouped(text: str, boxes: Sequence[BBox], em: float) -> list[Part]:
+    """Characters by level; a full-size letter that stands off the baseline (a numerator) begins a new part."""
+    first = next((_foot(c, b, em) for c, b in zip(text, boxes, strict=True) if _full_size(c, b, em)), None)
+    if first is None:
+        return []
+    baseline = first
     out: list[Part] = []
-    for char, box, level in zip(run.text, boxes, levels, strict=True):
-        if out and out[-1].script == level:
-            out[-1] = Part(out[-1].text + char, union([out[-1].bbox, box]), level)
+    for token in re.finditer(r"[^\W\d_]{4,}|.", text):
+        box = union(boxes[token.start() : token.end()])
+        char = token.group(0)[0]
+        if _full_size(char, boxes[token.start()], em):
+            foot = _foot(char, boxes[token.start()], em)
+            moved = abs(foot - baseline) > 0.3 * em
+            baseline = foot
+            level: Script = ""
+        elif _height_em(char) is None and box[3] - box[1] > 0.6 * em and abs(box[3] - 0.2 * em - baseline) > 0.45 * em:
+            moved, level = True, ""
         else:
-            out.append(Part(char, box, level))
+            moved = False
+            level = _level(char, boxes[token.start()], em, baseline)
+        if out and out[-1].script == level and not moved:
+            out[-1] = Part(out[-1].text + token.group(0), union([out[-1].bbox, box]), level)
+        else:
+            out.append(Part(token.group(0), box, level))
     return out
 
 
-def _matched(run: Run, ink: Ink) -> list[BBox] | None:
-    """One box a character, in the order of the text."""
+def _matched(run: Run, ink: Ink, em: float) -> list[BBox] | None:
+    """One box a character, in the order of the text; from the threshold that needs the fewest patches joined."""
+    count = len(run.text)
     for threshold in _THRESHOLDS:
-        patches = ink.patches(run.bbox, threshold)
-        if len(patches) > 3 * len(run.text) + 3:
+        patches = [p for p in ink.patches(run.bbox, threshold) if not _is_bar(p, em)]
+        if not count <= len(patches) <= 2 * count + 3:
             continue
-        while len(patches) > len(run.text):
-            pair = _closest(patches)
+        while len(patches) > count:
+            pair = _closest(patches, em)
             if pair is None:
                 break
             patches = [p for i, p in enumerate(patches) if i not in pair] + [
                 union([patches[pair[0]], patches[pair[1]]])
             ]
-        if len(patches) == len(run.text):
+        if len(patches) == count:
             return sorted(patches, key=lambda b: (round((b[0] + b[2]) / 4), b[1]))
     return None
 
 
-def _closest(patches: Sequence[BBox]) -> tuple[int, int] | None:
-    """Two patches above each other: the dot of an i, the bars of an equals sign."""
+def _is_bar(patch: BBox, em: float) -> bool:
+    """A fraction bar or the roof of a root."""
+    return patch[2] - patch[0] > 1.1 * em and patch[3] - patch[1] < 0.2 * em
+
+
+def _closest(patches: Sequence[BBox], em: float) -> tuple[int, int] | None:
+    """Two patches of one character: a stroke broken by rendering, the dot of an i, the bars of an equals sign."""
     best: tuple[float, int, int] | None = None
     for i, a in enumerate(patches):
         for k in range(i + 1, len(patches)):
             b = patches[k]
-            narrow = min(a[2] - a[0], b[2] - b[0])
-            if overlap_1d(a[0], a[2], b[0], b[2]) > 0.5 * narrow:
-                gap = max(a[1], b[1]) - min(a[3], b[3])
-                if best is None or gap < best[0]:
-                    best = (gap, i, k)
+            aside = max(a[0], b[0]) - min(a[2], b[2])
+            over = max(a[1], b[1]) - min(a[3], b[3])
+            stacked = -aside > 0.5 * min(a[2] - a[0], b[2] - b[0])
+            cost = 0.3 * max(over, 0.0) if stacked else max(aside, 0.0) + max(over, 0.0) + 0.05 * em
+            if cost < 0.11 * em and (best is None or cost < best[0]):
+                best = (cost, i, k)
     return best[1:] if best else None
 
 
@@ -131,4 +156,4 @@ def _level(char: str, box: BBox, em: float, baseline: float) -> Script:
     foot = _foot(char, box, em * scale)
     if foot > baseline + _LOW_EM * em:
         return "_"
-    return "^" if foot < baseline - _HIGH_EM * em and (small or foot < baseline - 0.3 * em) else ""
+    return "^" if foot < baseline - _HIGH_EM * em else ""

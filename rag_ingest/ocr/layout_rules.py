@@ -66,18 +66,23 @@ class Ink:
         ]
 
     def patches(self, box: BBox, threshold: int) -> list[BBox]:
-        """Boxes of the connected patches of ink darker than `threshold` in a box, specks left out."""
-        crop, x0, y0 = self._crop(box)
+        """Boxes of connected ink darker than `threshold` inside a box, without specks and what runs on outside."""
+        s = self._scale
+        edge = 2 / s
+        crop, x0, y0 = self._crop((box[0] - edge, box[1] - edge, box[2] + edge, box[3] + edge))
         if crop is None:
             return []
         import cv2
 
         count, _, stats, _ = cv2.connectedComponentsWithStats((crop < threshold).astype("uint8"), connectivity=8)
-        s = self._scale
-        found = [tuple(int(v) for v in stats[i]) for i in range(1, count)]
-        return [
-            ((x0 + x) / s, (y0 + y) / s, (x0 + x + w) / s, (y0 + y + h) / s) for x, y, w, h, size in found if size >= 2
+        height, width = crop.shape
+        found = [[int(v) for v in stats[i]] for i in range(1, count)]
+        whole = [
+            (x, y, w, h)
+            for x, y, w, h, size in found
+            if size >= 2 and x > 0 and y > 0 and x + w < width and y + h < height
         ]
+        return [((x0 + x) / s, (y0 + y) / s, (x0 + x + w) / s, (y0 + y + h) / s) for x, y, w, h in whole]
 
     def _crop(self, box: BBox) -> tuple[NDArray[np.uint8] | None, int, int]:
         if self._grey is None:
