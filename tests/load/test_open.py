@@ -63,7 +63,7 @@ def test_a_pdf_without_pages_a_missing_file_and_a_folder(loader, tmp_path, pdf):
 
 
 @given(cut=st.integers(1, 1500))
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=10, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_a_truncated_pdf_opens_or_says_why(loader, tmp_path, plain_pdf, cut):
     try:
         document = loader.open(source(tmp_path, plain_pdf[:-cut]))
