@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from markdown_it.token import Token
 
-from rag_ingest.parse.headings import MAX_TITLE, clean_title, is_title
+from rag_ingest.parse.headings import read_title
 from rag_ingest.parse.lines import Lines, read_lines
 from rag_ingest.parse.rules import parse_tokens
 from rag_ingest.types import BlockKind
@@ -73,9 +73,8 @@ def _token_blocks(lines: Lines) -> Iterator[RawBlock]:
         start, end = _span(lines, token, kind)
         level, title = 0, ""
         if kind == "heading":
-            raw = tokens[i + 1].content
-            title = clean_title(raw) if len(raw) <= 4 * MAX_TITLE else ""
-            if is_title(title):
+            title = read_title(tokens[i + 1].content)
+            if title:
                 level = int(token.tag[1])
             else:
                 kind = "paragraph"

@@ -14,6 +14,7 @@ _CODE = re.compile(r"(`+)(.+?)\1")
 _ESCAPE = re.compile(r"\\([!-/:-@\[-`{-~])")
 _ANCHOR = re.compile(r"\s*\{#[\w:.-]+[^{}]*\}\s*$")
 _NUMBER = re.compile(r"^(?:(?:section|chapter|appendix)\s+)?(?:\d+|[A-Z]|[IVXLC]+)?(?:\.\d+)*[.:)]?\s+", re.IGNORECASE)
+_BARE_TEX = re.compile(r"\\[A-Za-z{},;!|]")
 _REFERENCES = re.compile(
     r"(?:references?|bibliography|works? cited|literature(?: cited)?|references? and notes|cited references|"
     r"list of references|literaturverzeichnis|literatur|références|bibliographie|referencias|bibliografía|"
@@ -42,9 +43,12 @@ def _clean_text(text: str) -> str:
     return _ESCAPE.sub(r"\1", text)
 
 
-def is_title(title: str) -> bool:
-    """False for an empty heading, a paragraph marked as one, and TeX that lost its dollars."""
-    return bool(title) and len(title) <= MAX_TITLE and not re.match(r"\\[A-Za-z{},;!|]", title)
+def read_title(raw: str) -> str:
+    """`clean_title`, or nothing for an empty heading, a paragraph marked as one, and TeX that lost its dollars."""
+    if len(raw) > 4 * MAX_TITLE or _BARE_TEX.match(raw):
+        return ""
+    title = clean_title(raw)
+    return title if len(title) <= MAX_TITLE else ""
 
 
 def is_reference_title(title: str) -> bool:

@@ -11,7 +11,7 @@ from rag_ingest.types import TokenCounter
 
 _JOIN = " > "
 _PATH_SHARE = 0.25
-_CAPTION_SHARE = 0.5
+_CAPTION_SHARE = 0.4
 
 
 @dataclass(slots=True)
