@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from rag_ingest.errors import StoreError
 from rag_ingest.store.node_metadata import node_metadata
-from rag_ingest.store.schema import DocumentRecord, source_key, storable
+from rag_ingest.store.schema import DocumentRecord, searchable, source_key, storable
 from rag_ingest.store.tables import upsert
 from rag_ingest.store.where import one_line
 from rag_ingest.types import Chunk
@@ -16,7 +16,6 @@ from rag_ingest.types import Chunk
 if TYPE_CHECKING:
     import numpy as np
     import pyarrow as pa
-    from lancedb.expr import Expr
     from lancedb.table import Table
     from numpy.typing import NDArray
 
@@ -24,8 +23,6 @@ __all__ = ["Chunks", "DocumentChunks"]
 
 VECTOR_INDEX_ROWS = 50_000
 """Below it a scan takes tens of milliseconds (147 ms at 100,000 rows), and an index only loses recall."""
-
-SCALAR_INDEX_ROWS = 20_000
 
 _SAME_VECTOR = 1e-4
 """Vectors of one text differ by less from run to run, on one device."""
@@ -79,31 +76,18 @@ class Chunks:
         }
         return pa.table(columns, schema=schema)
 
-    def replace(self, rows: pa.Table, *, doc_ids: Sequence[str], sources: Sequence[str], kept: Sequence[str]) -> bool:
-        """Makes `rows` the only rows of these documents and sources, in one commit; False when they were already.
-
-        Args:
-            rows: from `rows`.
-            doc_ids: documents that are replaced.
-            sources: whatever else these wrote before goes, too.
-            kept: other documents that some other source still has.
-        """
+    def replace(self, rows: pa.Table, doc_ids: Iterable[str]) -> bool:
+        """Makes `rows`, from `rows`, all there is of these documents, in one commit; False when they were already."""
         from lancedb.expr import col
 
-        stale = col("doc_id").isin(list(doc_ids))
-        of_sources = col("source").isin([source_key(source) for source in sources])
-        stale = stale | (of_sources & ~col("doc_id").isin(list(kept)) if kept else of_sources)
-        before = self._matching(stale)
-        if before.num_rows == 0:
-            if rows.num_rows:
-                upsert(self.table, "id", rows)
-            return bool(rows.num_rows)
+        theirs = col("doc_id").isin(sorted(doc_ids))
+        before = self.table.search().where(theirs).limit(None).to_arrow()
         if _equal(before, rows):
             return False
-        upsert(self.table, "id", rows, replacing=stale)
+        upsert(self.table, "id", rows, replacing=theirs if before.num_rows else None)
         return True
 
-    def doc_ids_of(self, sources: Sequence[str]) -> set[str]:
+    def doc_ids_of(self, sources: Iterable[str]) -> set[str]:
         """Documents that were written for these sources."""
         from lancedb.expr import col
 
@@ -112,8 +96,8 @@ class Chunks:
         return set(found["doc_id"].unique().to_pylist())
 
     def ensure_indexes(self) -> None:
-        """Makes what is missing and worth it. There is never one on `id`: with one, merges double rows."""
-        from lancedb.index import FTS, BTree, IvfRq
+        """Makes those for words and vectors where they are missing and worth it."""
+        from lancedb.index import FTS, IvfRq
 
         indexed = {index.columns[0] for index in self.table.list_indices()}
         rows = self.table.count_rows()
@@ -121,12 +105,6 @@ class Chunks:
             self.table.create_index("search_text", config=FTS(with_position=True))
         if "vector" not in indexed and rows >= VECTOR_INDEX_ROWS and self.dimension % 8 == 0:
             self.table.create_index("vector", config=IvfRq(distance_type="cosine"))
-        for column in ("doc_id", "source"):
-            if column not in indexed and rows >= SCALAR_INDEX_ROWS:
-                self.table.create_index(column, config=BTree())
-
-    def _matching(self, where: Expr) -> pa.Table:
-        return self.table.search().where(where).limit(None).to_arrow()
 
     def _check(self, document: DocumentChunks) -> None:
         import numpy as np
@@ -141,8 +119,8 @@ class Chunks:
 def _equal(before: pa.Table, rows: pa.Table) -> bool:
     import numpy as np
 
-    if before.num_rows != rows.num_rows:
-        return False
+    if before.num_rows != rows.num_rows or not rows.num_rows:
+        return bool(before.num_rows == rows.num_rows)
     before, rows = before.sort_by("id"), rows.sort_by("id")
     others = [name for name in rows.column_names if name != "vector"]
     if any(before[name].to_pylist() != rows[name].to_pylist() for name in others):
@@ -161,7 +139,7 @@ def _to_row(chunk: Chunk, record: DocumentRecord) -> dict[str, Any]:
         "context": chunk.context,
         "title": title,
         "source": source,
-        "search_text": chunk.embed_text,
+        "search_text": searchable(chunk.embed_text),
         "page_lines": _lines(map(str, chunk.pages)),
         "heading_lines": _lines(chunk.headings),
         "kind_lines": _lines(chunk.kinds),

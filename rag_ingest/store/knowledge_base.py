@@ -20,7 +20,15 @@ from rag_ingest.store.documents import Documents, engines_of, failures_of
 from rag_ingest.store.ledger import Ledger
 from rag_ingest.store.schema import DocumentRecord, Identity, Status, source_key
 from rag_ingest.store.search import SearchMode, search
-from rag_ingest.store.tables import KEYS, connect, create_table, foreign_errors, no_knowledge_base, open_table
+from rag_ingest.store.tables import (
+    KEYS,
+    connect,
+    create_table,
+    ensure_scalar_indexes,
+    foreign_errors,
+    no_knowledge_base,
+    open_table,
+)
 from rag_ingest.types import Chunk, Failure, PageMarkdown, SearchHit
 
 if TYPE_CHECKING:
@@ -249,18 +257,21 @@ class KnowledgeBase:
 
     def optimize(self) -> None:
         """Compacts small files, brings the indexes up to date and makes those that have become worth it."""
-        with foreign_errors(f"{self.uri} can't be optimized"):
-            self._chunks.ensure_indexes()
-            for table in self._tables.values():
-                table.optimize()
-        self._commits.clear()
+        for name in self._tables:
+            self._optimize(name)
 
     def _committed(self, name: str, rows: int) -> None:
         self._commits[name] += bool(rows)
         if self._commits[name] >= COMMITS_BETWEEN_OPTIMIZE:
-            with foreign_errors(f"{self.uri} can't be optimized"):
-                self._tables[name].optimize()
-            self._commits[name] = 0
+            self._optimize(name)
+
+    def _optimize(self, name: str) -> None:
+        with foreign_errors(f"{self.uri} can't be optimized"):
+            if name == "chunks":
+                self._chunks.ensure_indexes()
+            ensure_scalar_indexes(self._tables[name], name)
+            self._tables[name].optimize()
+        self._commits[name] = 0
 
 
 def _identity(uri: str, chunks: Table | None) -> Identity | None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import re
+import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -142,9 +143,9 @@ def pages_schema() -> pa.Schema:
 def chunks_schema(identity: Identity) -> pa.Schema:
     """`chunks`: one row a chunk.
 
-    `search_text` (context and text) is what full-text search reads. `page_lines`, `heading_lines` and `kind_lines` hold
-    the lists once more, each value between line breaks, because filters can't look into lists (lancedb 0.40);
-    `first_page` and `last_page` are null where pages are unknown.
+    `search_text` (context and text, see `searchable`) is what full-text search reads. `page_lines`, `heading_lines` and
+    `kind_lines` hold the lists once more, each value between line breaks, because filters can't look into lists
+    (lancedb 0.40); `first_page` and `last_page` are null where pages are unknown.
     """
     import pyarrow as pa
 
@@ -177,6 +178,16 @@ _SURROGATES = re.compile("[\ud800-\udfff]")
 def storable(text: str) -> str:
     """UTF-8 has no half characters: each becomes U+FFFD, so that offsets stay."""
     return _SURROGATES.sub("\ufffd", text)
+
+
+def searchable(text: str) -> str:
+    """For full-text search, documents and queries alike: ligatures and mathematical letters resolved, accents dropped.
+
+    LanceDB folds accents after stemming, so that "Schrodinger" would miss "Schrödinger".
+    """
+    if text.isascii():
+        return text
+    return "".join(c for c in unicodedata.normalize("NFKD", storable(text)) if not unicodedata.combining(c))
 
 
 def source_key(source: str) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from rag_ingest.errors import ConfigError
-from rag_ingest.store.schema import storable
+from rag_ingest.store.schema import searchable
 from rag_ingest.store.where import parse_where
 from rag_ingest.types import SearchHit, Span
 
@@ -77,7 +77,7 @@ def _by_vector(table: Table, vector: NDArray[np.float32], where: Expr | None, de
 def _by_words(table: Table, text: str, where: Expr | None, depth: int) -> list[dict[str, Any]]:
     from lancedb.query import MatchQuery, PhraseQuery
 
-    words = storable(text).strip()
+    words = searchable(text).strip()
     phrase = words[1:-1] if len(words) > 2 and words[0] == words[-1] == '"' and '"' not in words[1:-1] else ""
     if not words:
         return []

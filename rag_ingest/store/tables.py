@@ -22,7 +22,22 @@ if TYPE_CHECKING:
     from lancedb.expr import Expr
     from lancedb.table import Table
 
-__all__ = ["KEYS", "connect", "create_table", "fetch", "foreign_errors", "open_table", "upsert"]
+__all__ = [
+    "KEYS",
+    "connect",
+    "create_table",
+    "ensure_scalar_indexes",
+    "fetch",
+    "foreign_errors",
+    "open_table",
+    "upsert",
+]
+
+SCALAR_INDEXES = {"documents": ("doc_id",), "pages": ("doc_id",), "chunks": ("doc_id", "source")}
+"""Columns that are looked up; never a key."""
+
+SCALAR_INDEX_ROWS = 20_000
+"""Below it a look-up is a scan of a few milliseconds."""
 
 KEYS = {"documents": "source", "pages": "id", "chunks": "id"}
 
@@ -85,6 +100,17 @@ def create_table(db: DBConnection, name: str, identity: Identity) -> Table:
     if not any("primary-key" in key.decode() for key in table.schema.field(KEYS[name]).metadata or {}):
         table.set_unenforced_primary_key(KEYS[name])
     return table
+
+
+def ensure_scalar_indexes(table: Table, name: str) -> None:
+    """Makes those that are missing and worth it."""
+    from lancedb.index import BTree
+
+    if table.count_rows() >= SCALAR_INDEX_ROWS:
+        indexed = {index.columns[0] for index in table.list_indices()}
+        for column in SCALAR_INDEXES[name]:
+            if column not in indexed:
+                table.create_index(column, config=BTree())
 
 
 def fetch(table: Table, where: Expr | None, columns: list[str]) -> list[dict[str, Any]]:

@@ -1,0 +1,116 @@
+"""Search: any query text, ties, rows that no index holds yet, and the vector index."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from rag_ingest.store import chunks as chunk_table
+from rag_ingest.store import tables
+from rag_ingest.store.knowledge_base import DocumentChunks, DocumentRecord, KnowledgeBase
+from rag_ingest.store.search import RRF_K, fuse
+from rag_ingest.types import Chunk, Span
+
+DIMENSION = 16
+
+
+def document(name: str, texts: list[str], vectors: np.ndarray | None = None, context: str = "") -> DocumentChunks:
+    chunks = [Chunk(f"{name}-{n:05}", name, t, context, Span(n, n), (), (), (), 1) for n, t in enumerate(texts)]
+    found = np.ones((len(texts), DIMENSION), np.float32) if vectors is None else vectors
+    return DocumentChunks(DocumentRecord(f"/{name}.pdf", name), chunks, found)
+
+
+def open_new(folder: object) -> KnowledgeBase:
+    return KnowledgeBase.open(str(folder), embedder_name="toy", dimension=DIMENSION, create=True)
+
+
+@pytest.fixture(scope="module")
+def kb(tmp_path_factory: pytest.TempPathFactory) -> Iterator[KnowledgeBase]:
+    with open_new(tmp_path_factory.mktemp("search") / "kb") as made:
+        made.replace_documents(
+            [document("a", ["the quick brown fox", "a fox, quick!", "brown bears", "Schrödinger's ﬁne 𝑊"])]
+        )
+        made.optimize()
+        made.replace_documents([document("b", ["quick brown foxes later"], context="Zoology > Foxes")])
+        yield made
+
+
+def ids(kb: KnowledgeBase, text: str) -> list[str]:
+    return [hit.chunk_id for hit in kb.search(text, None, mode="text")]
+
+
+def test_words_are_found_stemmed_folded_and_in_the_context(kb: KnowledgeBase) -> None:
+    assert ids(kb, "bear") == ["a-00002"]
+    for query in ("SCHRODINGER", "Schrödinger's", "fine", "W"):
+        assert ids(kb, query) == ["a-00003"], query
+    assert ids(kb, "zoology") == ["b-00000"]
+
+
+def test_rows_that_came_after_the_last_optimize_are_found(kb: KnowledgeBase) -> None:
+    assert "b-00000" in ids(kb, "foxes")
+
+
+def test_a_query_in_quotes_is_a_phrase(kb: KnowledgeBase) -> None:
+    assert set(ids(kb, '"quick brown"')) == {"a-00000", "b-00000"}
+    assert set(ids(kb, "quick brown")) == {"a-00000", "a-00001", "a-00002", "b-00000"}
+
+
+@settings(max_examples=120, deadline=None)
+@given(text=st.text(st.characters()) | st.text(st.sampled_from("\"'+-*~:()[]{}^\\/&|! foxANDORT")))
+def test_no_query_text_is_an_error(kb: KnowledgeBase, text: str) -> None:
+    for mode in ("text", "hybrid"):
+        hits = kb.search(text, np.ones(DIMENSION, np.float32), mode=mode, k=3)  # type: ignore[arg-type]
+        assert len(hits) == 3 if mode == "hybrid" else len(hits) <= 3
+
+
+def test_equal_scores_come_in_order_of_id(tmp_path_factory: pytest.TempPathFactory) -> None:
+    expected = [f"{name}-{n:05}" for name in "ab" for n in range(6)]
+    for order in ("ab", "ba"):
+        kb = open_new(tmp_path_factory.mktemp("ties") / "kb")
+        for name in order:
+            kb.replace_documents([document(name, ["same words"] * 6)])
+        for mode in ("hybrid", "vector", "text"):
+            hits = kb.search("same words", np.ones(DIMENSION, np.float32), mode=mode, k=8)  # type: ignore[arg-type]
+            assert [hit.chunk_id for hit in hits] == expected[:8], (order, mode)
+
+
+def test_fusion_adds_reciprocal_ranks() -> None:
+    by_vector, by_words = [{"id": "a"}, {"id": "b"}], [{"id": "b"}, {"id": "c"}]
+    fused = fuse([by_vector, by_words])
+    assert [row["id"] for row in fused] == ["b", "a", "c"]
+    assert fused[0]["score"] == pytest.approx(1 / (RRF_K + 1) + 1 / (RRF_K + 2))
+
+
+def test_the_vector_index_finds_what_a_scan_finds(
+    tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(chunk_table, "VECTOR_INDEX_ROWS", 1000)
+    monkeypatch.setattr(tables, "SCALAR_INDEX_ROWS", 1000)
+    rng = np.random.default_rng(3)
+    vectors = rng.standard_normal((1500, DIMENSION)).astype(np.float32)
+    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    kb = open_new(tmp_path_factory.mktemp("index") / "kb")
+    kb.replace_documents([document("a", [f"word{n % 7}" for n in range(1500)], vectors)])
+    kb.optimize()
+    indexed = {index.columns[0]: index.index_type for index in kb._tables["chunks"].list_indices()}
+    assert indexed == {"search_text": "FTS", "vector": "IvfRq", "doc_id": "BTree", "source": "BTree"}
+    late = document("late", ["late"], vectors[:1])
+    kb.replace_documents([late])
+    recall = []
+    for n in range(0, 1500, 75):
+        query = vectors[n] + 0.1 * rng.standard_normal(DIMENSION).astype(np.float32)
+        similarity = np.append(vectors @ query, vectors[0] @ query) / np.linalg.norm(query)
+        names = [*(f"a-{i:05}" for i in range(1500)), "late-00000"]
+        best = {names[i] for i in np.argsort(-similarity)[:10]}
+        hits = kb.search("", query, mode="vector", k=10)
+        recall.append(len(best & {hit.chunk_id for hit in hits}) / 10)
+        assert hits[0].score == pytest.approx(float(similarity.max()), abs=1e-3)
+    assert np.mean(recall) > 0.95
+    assert {h.doc_id for h in kb.search("", vectors[0], mode="vector", k=2)} == {"a", "late"}
+    assert kb.search("", vectors[5], mode="vector", k=5, where="doc_id = 'late'")[0].chunk_id == "late-00000"
+    kb.replace_documents([document("a", ["only one"], vectors[:1])])
+    assert kb.status().chunks == 2
