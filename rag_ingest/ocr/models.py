@@ -50,12 +50,14 @@ class Located:
         folder: where its files lie; None until it is fetched.
         commit: of a hub checkpoint; None for a folder of one's own.
         note: one line that says where it is.
+        revision: branch, tag or commit that was asked for; None is `main`.
     """
 
     name: str
     folder: Path | None
     commit: str | None
     note: str
+    revision: str | None = None
 
 
 def full_name(model: str) -> str:
@@ -98,15 +100,21 @@ def fetch(located: Located) -> Path:
     """
     if located.folder is not None:
         return located.folder
-    from huggingface_hub import snapshot_download
-
     try:
-        folder = Path(snapshot_download(located.name, revision=located.commit, allow_patterns=list(FILES)))
+        folder = _download(located.name, located.revision)  # by its name, so that the cache knows the name later
+        if folder.name != located.commit:  # the branch moved since: keep to what the fingerprint says
+            folder = _download(located.name, located.commit)
     except Exception as e:  # the client raises its own, httpx's and OSError's kinds
         raise ModelError(f"{located.name} can't be fetched: {_first_line(e)}; {_ways_out(located.name)}") from e
     if missing := missing_files(folder):
         raise ModelError(f"{located.name} on the hub lacks {', '.join(missing)}; {_ways_out(located.name)}")
     return folder
+
+
+def _download(name: str, revision: str | None) -> Path:
+    from huggingface_hub import snapshot_download
+
+    return Path(snapshot_download(name, revision=revision, allow_patterns=list(FILES)))
 
 
 def missing_files(folder: Path) -> list[str]:
@@ -193,7 +201,9 @@ def _reachable(name: str, revision: str | None) -> Located:
         found = get_hf_file_metadata(hf_hub_url(name, "config.json", revision=revision), timeout=HUB_TIMEOUT_S)
     except Exception as e:  # the client raises its own, httpx's and OSError's kinds
         raise ModelError(f"{lacks} and the hub does not give it: {_first_line(e)}; {_ways_out(name)}") from e
-    return Located(name, None, found.commit_hash or revision or "main", f"{name} can be fetched from the hub")
+    if found.commit_hash is None:
+        raise ModelError(f"{lacks} and the hub names no commit for it; {_ways_out(name)}")
+    return Located(name, None, found.commit_hash, f"{name} can be fetched from the hub", revision)
 
 
 def _ways_out(name: str) -> str:
