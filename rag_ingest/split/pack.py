@@ -58,14 +58,11 @@ class Packer:
         """
         drafts: list[Draft] = []
         pending = atoms[::-1]
-        left = sum(atom.tokens + 1 for atom in atoms)
         while pending:
-            before = len(drafts)
-            drafts.append(self._next(pending, left, caption_of))
-            left = max(0, left - drafts[before].own_tokens)
+            drafts.append(self._next(pending, caption_of))
         return drafts
 
-    def _next(self, pending: list[Atom], left: int, caption_of: Callable[[Atom], str]) -> Draft:
+    def _next(self, pending: list[Atom], caption_of: Callable[[Atom], str]) -> Draft:
         """Takes one draft's atoms off `pending` (last first), taking atoms apart or cutting them where it must."""
         slack = 0
         while True:
@@ -86,7 +83,7 @@ class Packer:
                 taken = [*leads, content]
                 draft = self._oversize(taken, context, leads, content)
             else:
-                taken = self._choose(pending, len(leads), room, left + slack, caption_of)
+                taken = self._choose(pending, len(leads), room, slack, caption_of)
                 draft = self._draft(taken, context, leads, content)
                 if draft.tokens > self._limits.largest:
                     slack += max(1, draft.tokens - self._limits.largest)
@@ -167,10 +164,11 @@ class Packer:
         pending[at] = replace(pending[at], tokens=max(tokens, pending[at].tokens))
 
     def _choose(
-        self, pending: list[Atom], leads: int, room: int, left: int, caption_of: Callable[[Atom], str]
+        self, pending: list[Atom], leads: int, room: int, slack: int, caption_of: Callable[[Atom], str]
     ) -> list[Atom]:
         """The atoms of the next draft: as many as come closest to the ideal fill, at the cheapest break."""
         target = min(self._limits.target, room)
+        left = _ahead(pending, 2 * target) + slack
         if left <= min(room, target * _STRETCH):
             return pending[::-1]
         ideal = left / 2 if left <= 2 * target else target
@@ -195,15 +193,15 @@ class Packer:
     def _worth_opening(self, pending: list[Atom], taken: int, total: int, target: int) -> bool:
         """Whether to take the next atom apart rather than to leave a draft small or a caption alone."""
         atom, before = pending[-1 - taken], pending[-taken]
-        if atom.kind in PROTECTED and atom.tokens <= self._limits.largest:
-            return False
-        return total < _UNDERFILLED * target or (before.glue >= LEAD_IN and atom.form == "block")
+        if atom.tokens > self._limits.largest:
+            return total < _UNDERFILLED * target or before.glue >= LEAD_IN
+        return total < _UNDERFILLED * target and atom.kind not in PROTECTED
 
     def _open(self, pending: list[Atom], taken: int, room: int, caption_of: Callable[[Atom], str]) -> bool:
         at = len(pending) - 1 - taken
         atom = pending[at]
         parts = expand(atom, self._text, self._count, caption_of(atom))
-        if not parts and atom.kind != "formula":
+        if not parts and atom.kind != "formula" and atom.tokens > self._limits.largest:
             parts = self._cut(atom, room - 1)
         if not parts:
             return False
@@ -224,6 +222,16 @@ class Packer:
             path=content.path,
             continues=taken[0].repeat is not None,
         )
+
+
+def _ahead(pending: list[Atom], enough: int) -> int:
+    """Tokens still to come, counted no further than `enough`."""
+    total = 0
+    for atom in reversed(pending):
+        total += atom.tokens + 1
+        if total > enough:
+            break
+    return total
 
 
 def _stays_whole(atom: Atom) -> bool:

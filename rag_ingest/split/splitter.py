@@ -103,7 +103,7 @@ class _Places:
         self._document = document
         self._block_starts = [block.span.start for block in document.blocks]
         self._block_ends = [block.span.end for block in document.blocks]
-        self._pages = [page for page in document.page_spans if len(page.span)]
+        self._pages = [p for p in document.page_spans if document.markdown[p.span.start : p.span.end].strip()]
         self._page_starts = [page.span.start for page in self._pages]
         self._page_ends = [page.span.end for page in self._pages]
 
