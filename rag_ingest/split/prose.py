@@ -75,6 +75,8 @@ def space_cuts(text: str) -> list[int]:
 
 def grapheme_cuts(text: str) -> list[int]:
     """Offsets at which characters as a reader counts them begin, the first left out."""
+    if text.isascii() and "\r" not in text:
+        return list(range(1, len(text)))
     return [m.start() for m in _GRAPHEME.finditer(text)][1:]
 
 

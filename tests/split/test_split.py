@@ -147,6 +147,14 @@ def test_a_table_that_fits_only_without_context_is_kept_whole() -> None:
     assert chunk.context == ""
 
 
+@pytest.mark.parametrize(
+    "block", ["| a | b |\n|---|---|\n| 1 | 2 |\n| 3 | 4 |", "```\na\nb\n\nc\n```", "- a b\n- c d\n- e f"]
+)
+def test_a_block_that_just_fits_with_its_headings_is_kept_whole(block: str) -> None:
+    opening = f"# T\n\n## S\n\n{block}"
+    assert cut(f"{opening}\n\n{prose(30)}", words(opening))[0].text == opening
+
+
 def test_a_header_too_long_to_repeat_gives_way_to_its_rows() -> None:
     header = f"| {prose(30)} | b |\n|---|---|"
     rows = "\n".join(f"| {prose(20)} | {i} |" for i in range(4))
