@@ -7,6 +7,7 @@ from collections.abc import Sequence, Set
 from dataclasses import dataclass
 from typing import Literal
 
+from rag_ingest.ocr.layout_areas import CAPTIONS
 from rag_ingest.ocr.layout_headings import PageStyle, heading_level, is_caption, is_footnote
 from rag_ingest.ocr.layout_lines import Line, union, visual_lines
 from rag_ingest.ocr.layout_math import MATH_SIGNS, equation, equation_number
@@ -17,7 +18,6 @@ from rag_ingest.ocr.layout_text import BULLET, NUMBERED, Paragraph, join_lines, 
 from rag_ingest.types import BBox
 
 Kind = Literal["heading", "text", "item", "caption", "table", "figure", "equation", "footnote", "furniture"]
-_CAPTIONS = ("table_caption", "figure_caption")
 _RELATION = re.compile(r"[=<>≤≥≈≡∼≃∝≪≫∑∏∫√∂∇∈→↦⇒]")
 _WORD = re.compile(r"[^\W\d_]{4,}")
 
@@ -122,7 +122,10 @@ def _wide_gaps(line: Line) -> list[float]:
 def _equation(pieces: Sequence[Line], context: Context) -> Block:
     box = union(piece.bbox for piece in pieces)
     bars = context.ink.rules((box[0] - 2, box[1] - 2, box[2] + 2, box[3] + 2), min_length=3.5)
-    return Block("equation", equation(pieces, bars, context.ink, context.style.body_pt), box)
+    tex = equation(pieces, bars, context.ink, context.style.body_pt)
+    if not tex:
+        return Block("text", join_lines([piece.text for piece in pieces]), box, size_pt=context.style.body_pt)
+    return Block("equation", tex, box)
 
 
 def _prose(area: Area, lines: Sequence[Line], context: Context) -> list[Block]:
@@ -139,12 +142,12 @@ def _prose(area: Area, lines: Sequence[Line], context: Context) -> list[Block]:
 def _paragraph(para: Paragraph, area: Area, context: Context) -> Block:
     text = join_lines([line.text for line in para.lines], context.vocabulary)
     style = context.style
-    if is_caption(text, labelled=area.label in _CAPTIONS):
+    if is_caption(text, labelled=area.label in CAPTIONS):
         return Block("caption", text, para.bbox, size_pt=para.size_pt)
     if BULLET.match(text):
         return Block("item", "- " + BULLET.sub("", text), para.bbox, size_pt=para.size_pt)
     level = 0
-    if area.label not in (*_CAPTIONS, "reference"):
+    if area.label not in (*CAPTIONS, "reference"):
         level = heading_level(text, para, style, titled=area.label == "title")
     if level:
         return Block("heading", text, para.bbox, level, para.size_pt)

@@ -61,6 +61,17 @@ def split_scripts(run: Run, ink: Ink, base_pt: float) -> list[Part]:
     return _grouped(run.text, boxes, base_pt) or whole
 
 
+def seen_size(text: str, bbox: BBox) -> float:
+    """Font size that the height of the ink speaks for, in points; 0 when a character has no known height."""
+    heights = [_height_em(c) for c in text]
+    known = [h for h in heights if h is not None]
+    if not known or len(known) < len(heights):
+        return 0.0
+    hangs = any(c in _FOOT_BELOW for c in text)
+    rises = max(h - _FOOT_EM * (c in _FOOT_BELOW) for h, c in zip(known, text, strict=True))
+    return (bbox[3] - bbox[1]) / (rises + _FOOT_EM * hangs)
+
+
 def _grouped(text: str, boxes: Sequence[BBox], em: float) -> list[Part]:
     """Characters by level; a full-size letter that stands off the baseline (a numerator) begins a new part."""
     first = next((_foot(c, b, em) for c, b in zip(text, boxes, strict=True) if _full_size(c, b, em)), None)

@@ -80,6 +80,11 @@ def heading_level(text: str, para: Paragraph, style: PageStyle, *, titled: bool)
     return 2 if para.size_pt >= 1.15 * style.body_pt or capitals else 3
 
 
+def is_section_name(text: str) -> bool:
+    """A name that sections have (Abstract, Methods), or a number before it."""
+    return bool(_NAMES.match(text)) or _numbered_level(text) > 0
+
+
 def is_caption(text: str, *, labelled: bool) -> bool:
     """`Table 3: …`, `Fig. 2 Ratio of …`; a sentence that begins with `Figure 2 shows` is none."""
     found = _CAPTION.match(text)

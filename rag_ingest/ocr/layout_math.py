@@ -10,7 +10,7 @@ import re
 import unicodedata
 from collections.abc import Sequence
 
-from rag_ingest.ocr.layout_glyphs import split_scripts
+from rag_ingest.ocr.layout_glyphs import seen_size, split_scripts
 from rag_ingest.ocr.layout_lines import Line, Run
 from rag_ingest.ocr.layout_mathrows import Atom, large_sign, rows
 from rag_ingest.ocr.layout_rules import Ink, Rule
@@ -99,6 +99,7 @@ def equation(parts: Sequence[Line], bars: Sequence[Rule], ink: Ink, body_pt: flo
                 numbers.append(number)
             elif run.text.strip():
                 atoms.extend(_atoms(run, ink, base))
+    atoms = [atom for atom in atoms if atom.tex]
     if not atoms:
         return ""
     body = " \\\\\n".join(rows(atoms, bars))
@@ -113,7 +114,9 @@ def _atoms(run: Run, ink: Ink, base: float) -> list[Atom]:
         return [Atom(big, run.bbox, base)]
     found = split_scripts(run, ink, base)
     if len(found) == 1:
-        return [Atom(to_tex(run.text), run.bbox, run.size_pt)]
+        seen = seen_size(run.text, run.bbox)
+        size = 0.7 * base if 0 < seen < 0.8 * run.size_pt else run.size_pt
+        return [Atom(to_tex(run.text), run.bbox, size)]
     return [Atom(to_tex(p.text), p.bbox, 0.7 * base if p.script else base, p.script) for p in found]
 
 

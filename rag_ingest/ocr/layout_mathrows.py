@@ -73,7 +73,12 @@ def _radicals(atoms: list[Atom], bars: list[Rule]) -> tuple[list[Atom], list[Rul
         ]  # fmt: skip
         if under:
             size = max(a.size for a in under)
-            whole = Atom(rf"\sqrt{{{_row(under)}}}", union([root.bbox, *(a.bbox for a in under)]), size, root.script)
+            whole = Atom(
+                rf"\sqrt{{{_row(_fractions(under, bars))}}}",
+                union([root.bbox, *(a.bbox for a in under)]),
+                size,
+                root.script,
+            )
             atoms = [a for a in atoms if a is not root and a not in under] + [whole]
             bars = [b for b in bars if b is not bar]
     return atoms, bars
