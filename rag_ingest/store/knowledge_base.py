@@ -22,6 +22,8 @@ from rag_ingest.store.schema import DocumentRecord, Identity, Status, source_key
 from rag_ingest.store.search import SearchMode, search
 from rag_ingest.store.tables import (
     KEYS,
+    MANY_SMALL_FILES,
+    backlog,
     connect,
     create_table,
     ensure_scalar_indexes,
@@ -39,9 +41,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 __all__ = ["DocumentChunks", "DocumentRecord", "KnowledgeBase", "Status"]
-
-COMMITS_BETWEEN_OPTIMIZE = 40
-"""Each commit leaves a small file; LanceDB advises to compact every 20 to 50."""
 
 T = TypeVar("T")
 
@@ -256,22 +255,25 @@ class KnowledgeBase:
             return search(self._tables["chunks"], text, vector, mode=mode, k=k, where=where)
 
     def optimize(self) -> None:
-        """Compacts small files, brings the indexes up to date and makes those that have become worth it."""
-        for name in self._tables:
-            self._optimize(name)
+        """Compacts files and brings indexes up to date where that has become worth it; cheap where it has not."""
+        with foreign_errors(f"{self.uri} can't be optimized"):
+            for name, table in self._tables.items():
+                if backlog(table).is_slowing_searches:
+                    self._optimize(name)
 
     def _committed(self, name: str, rows: int) -> None:
         self._commits[name] += bool(rows)
-        if self._commits[name] >= COMMITS_BETWEEN_OPTIMIZE:
-            self._optimize(name)
+        if self._commits[name] >= MANY_SMALL_FILES:
+            self._commits[name] = 0
+            with foreign_errors(f"{self.uri} can't be optimized"):
+                if backlog(self._tables[name]).is_due_while_writing:
+                    self._optimize(name)
 
     def _optimize(self, name: str) -> None:
-        with foreign_errors(f"{self.uri} can't be optimized"):
-            if name == "chunks":
-                self._chunks.ensure_indexes()
-            ensure_scalar_indexes(self._tables[name], name)
-            self._tables[name].optimize()
-        self._commits[name] = 0
+        if name == "chunks":
+            self._chunks.ensure_indexes()
+        ensure_scalar_indexes(self._tables[name], name)
+        self._tables[name].optimize()
 
 
 def _identity(uri: str, chunks: Table | None) -> Identity | None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -24,6 +25,9 @@ if TYPE_CHECKING:
 
 __all__ = [
     "KEYS",
+    "MANY_SMALL_FILES",
+    "Backlog",
+    "backlog",
     "connect",
     "create_table",
     "ensure_scalar_indexes",
@@ -38,6 +42,9 @@ SCALAR_INDEXES = {"documents": ("doc_id",), "pages": ("doc_id",), "chunks": ("do
 
 SCALAR_INDEX_ROWS = 20_000
 """Below it a look-up is a scan of a few milliseconds."""
+
+MANY_SMALL_FILES = 40
+"""Each commit leaves one; LanceDB advises to compact every 20 to 50."""
 
 KEYS = {"documents": "source", "pages": "id", "chunks": "id"}
 
@@ -111,6 +118,34 @@ def ensure_scalar_indexes(table: Table, name: str) -> None:
         for column in SCALAR_INDEXES[name]:
             if column not in indexed:
                 table.create_index(column, config=BTree())
+
+
+@dataclass(frozen=True)
+class Backlog:
+    """What `optimize` would have to do: rows that no index holds, and files too small to be read fast."""
+
+    rows: int
+    unindexed_rows: int
+    small_files: int
+
+    @property
+    def is_slowing_searches(self) -> bool:
+        """5,000 rows outside the index cost a text search some 80 ms; in a small table far fewer are worth the work."""
+        return self.unindexed_rows > min(5_000, self.rows // 20) or self.small_files >= MANY_SMALL_FILES
+
+    @property
+    def is_due_while_writing(self) -> bool:
+        """Merging indexes reads all of them: waiting until a tenth is new keeps the sum of it in proportion."""
+        if not self.unindexed_rows:
+            return self.small_files >= MANY_SMALL_FILES
+        return self.unindexed_rows * 10 >= self.rows
+
+
+def backlog(table: Table) -> Backlog:
+    """Read from the table's metadata."""
+    stats = table.stats()
+    unindexed = max((index.num_unindexed_rows or 0 for index in table.list_indices()), default=0)
+    return Backlog(stats["num_rows"], unindexed, stats["fragment_stats"]["num_small_fragments"])
 
 
 def fetch(table: Table, where: Expr | None, columns: list[str]) -> list[dict[str, Any]]:

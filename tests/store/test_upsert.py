@@ -221,3 +221,17 @@ def test_many_commits_are_compacted_on_the_way(kb: KnowledgeBase) -> None:
         kb.write_pages([PageMarkdown("d", n + 1, "m", "e", "f")], source="/a.pdf", fingerprint="f", engine="e")
     assert kb._tables["pages"].stats()["fragment_stats"]["num_fragments"] < 10
     assert len(kb.done_pages("d", "f")) == 45
+
+
+def test_optimize_leaves_a_large_table_alone_for_a_few_new_rows(kb: KnowledgeBase) -> None:
+    large = document("/a.pdf", "x", tuple(f"text {n}" for n in range(500)))
+    kb.replace_documents([large])
+    kb.optimize()
+    before = kb._tables["chunks"].version
+    kb.replace_documents([document("/b.pdf", "y", ("p",))])
+    kb.optimize()
+    assert kb._tables["chunks"].version == before + 1  # the new row, nothing else
+    assert len(kb.search("p", np.ones(4, np.float32), mode="text", where="doc_id = 'y'")) == 1
+    kb.replace_documents([document("/c.pdf", "z", tuple(f"more {n}" for n in range(50)))])
+    kb.optimize()
+    assert kb._tables["chunks"].version > before + 2
