@@ -10,6 +10,7 @@ from typing import Literal
 
 from rag_ingest import registry
 from rag_ingest.config import Config
+from rag_ingest.errors import ConfigError
 from rag_ingest.embed.bundled import bundled_token_counter
 from rag_ingest.parse.document import parse_markdown
 from rag_ingest.pipeline import PageResult, Paths, Pipeline, collect
@@ -69,8 +70,10 @@ def search(
     Raises:
         StoreError: there is no knowledge base.
         StoreMismatchError: `config` names another embedder than the one that wrote it.
-        ConfigError: the filter can't be read.
+        ConfigError: the query is empty, or the filter can't be read.
     """
+    if not query.strip():
+        raise ConfigError("the query is empty: write some words to look for")
     with KnowledgeBase.open(str(db)) as kb:
         if mode == "text":
             return kb.search(query, None, mode=mode, k=k, where=where)

@@ -110,7 +110,7 @@ def ingest(
     found = list(find_sources(paths))
     if not any(isinstance(item, Source) for item in found):
         raise ConfigError(
-            "nothing to ingest: " + "; ".join(item.reason for item in found if not isinstance(item, Source))
+            "nothing to ingest: " + "; ".join(f"{i.source}: {i.reason}" for i in found if not isinstance(i, Source))
         )
     from rag_ingest.api import ingest as run
 

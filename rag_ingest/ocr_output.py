@@ -36,7 +36,9 @@ def write_markdown(paths: Sequence[str], output: Path | None, config: Config) ->
     found = list(find_sources(paths))
     sources = [item for item in found if isinstance(item, Source)]
     if not sources:
-        raise ConfigError("nothing to read: " + "; ".join(i.reason for i in found if isinstance(i, Failure)))
+        raise ConfigError(
+            "nothing to read: " + "; ".join(f"{i.source}: {i.reason}" for i in found if isinstance(i, Failure))
+        )
     to_file = output is not None and not output.is_dir() and output.suffix.lower() in (".md", ".markdown", ".txt")
     if to_file and len(sources) > 1:
         raise ConfigError(f"{len(sources)} documents can't go into one file: give a folder instead of {output}")

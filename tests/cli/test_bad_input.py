@@ -132,5 +132,5 @@ def test_a_wrong_filter_is_a_usage_error(run: Run, kb: Path, where: str) -> None
     assert result.stderr.startswith("error:")
 
 
-def test_an_empty_query_is_answered(run: Run, kb: Path) -> None:
-    run("search", "", "--db", kb, expect=2)
+def test_an_empty_query_is_a_usage_error(run: Run, kb: Path) -> None:
+    assert "empty" in run("search", " ", "--db", kb, expect=2).stderr
