@@ -10,6 +10,7 @@ from rag_ingest.types import TokenCounter
 
 _ATTEMPTS = 12
 _FILLED = 0.9
+_FIRST_GUESS = 0.96
 _WORD_SHARE = 0.5
 _WINDOW_SLACK = 64
 
@@ -32,7 +33,7 @@ def cut_prefix(text: str, start: int, end: int, tokens: int, room: int, count: T
     """
     share = room / max(tokens, 1)
     window = text[start : min(end, start + int((end - start) * min(1.0, 1.5 * share)) + _WINDOW_SLACK)]
-    guess = max(1, int((end - start) * min(1.0, share)))
+    guess = max(1, int((end - start) * min(1.0, _FIRST_GUESS * share)))
     found: tuple[int, int] | None = None
     for cuts_of in (word_cuts, space_cuts, grapheme_cuts):
         found = _longest(window, _inside(cuts_of, window), guess, room, count)

@@ -18,6 +18,8 @@ _TAKES_COLON = ("list", "formula", "code", "table", "quote", "html", "figure", "
 _PROSE = ("paragraph", "list", "quote", "html")
 _CAPTIONED = ("table", "figure", "code", "formula", "html")
 _FURNITURE_LENGTH = 200
+_HEAD = 6  # characters a token of the budget
+_SURELY = 1.2
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,13 +91,14 @@ def is_lead(block: Block, text: str) -> bool:
     return bool(_FURNITURE.match(text[block.span.start : block.span.end]))
 
 
-def section_atoms(section: Section, document: Document, count: TokenCounter) -> list[Atom]:
+def section_atoms(section: Section, document: Document, count: TokenCounter, largest: int) -> list[Atom]:
     """One atom a block, with its token count and its hold on the next."""
     text, blocks = document.markdown, section.blocks
     last_filled = max((i for i, b in enumerate(blocks) if not is_lead(b, text)), default=-1)
     atoms: list[Atom] = []
     for i, block in enumerate(blocks):
         content = text[block.span.start : block.span.end]
+        tokens = _tokens(content, count, largest)
         lead = is_lead(block, text) and i < last_filled
         if lead:
             glue = INSEPARABLE
@@ -103,8 +106,18 @@ def section_atoms(section: Section, document: Document, count: TokenCounter) -> 
             glue = LINK
         else:
             glue = _glue(blocks, i, lambda b: text[b.span.start : b.span.end])
-        atoms.append(Atom(block.span.start, block.span.end, block.kind, block.heading_path, count(content), glue, lead))
+        atoms.append(Atom(block.span.start, block.span.end, block.kind, block.heading_path, tokens, glue, lead))
     return atoms
+
+
+def _tokens(content: str, count: TokenCounter, largest: int) -> int:
+    """The count, or an estimate from the beginning of a text that is too large by that alone."""
+    head = _HEAD * largest
+    if len(content) > head:
+        tokens = count(content[:head])
+        if tokens > _SURELY * largest:
+            return tokens * len(content) // head
+    return count(content)
 
 
 def caption_of(blocks: Sequence[Block], i: int, text: str) -> str:

@@ -67,7 +67,7 @@ def _section_drafts(
     def caption(atom: Atom) -> str:
         return caption_of(section.blocks, by_start[atom.start], document.markdown) if atom.start in by_start else ""
 
-    return packer.pack(section_atoms(section, document, count), caption)
+    return packer.pack(section_atoms(section, document, count, limits.largest), caption)
 
 
 def _whole_section(
