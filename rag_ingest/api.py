@@ -10,8 +10,8 @@ from typing import Literal
 
 from rag_ingest import registry
 from rag_ingest.config import Config
-from rag_ingest.errors import ConfigError
 from rag_ingest.embed.bundled import bundled_token_counter
+from rag_ingest.errors import ConfigError
 from rag_ingest.parse.document import parse_markdown
 from rag_ingest.pipeline import PageResult, Paths, Pipeline, collect
 from rag_ingest.report import IngestReport

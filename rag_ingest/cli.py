@@ -126,6 +126,26 @@ def ingest(
 
 
 @app.command()
+def retry(
+    db: DbOption,
+    config: ConfigOption = None,
+    engine: EngineOption = None,
+    settings: SetOption = None,
+    password: PasswordOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Read failed pages and sources again; what was read stays."""
+    from rag_ingest.store.knowledge_base import KnowledgeBase
+
+    with KnowledgeBase.open(str(db)) as kb:
+        sources = list(dict.fromkeys(failure.source for failure in kb.failures()))
+    if not sources:
+        typer.echo("nothing failed", err=True)
+    else:
+        ingest(sources, db, config, engine, settings, None, password, as_json)
+
+
+@app.command()
 def search(
     query: Annotated[str, typer.Argument(help="Plain words.", show_default=False)],
     db: DbOption,

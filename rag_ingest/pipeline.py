@@ -106,6 +106,17 @@ def recognize(stream: Iterable[Work | Page | Failure], engine: Engine) -> Iterat
     yield from _recognize(held, engine)
 
 
+def placed(stream: Iterable[Work | PageResult]) -> Iterator[Work | PageResult]:
+    """Engines don't know where a page came from: a page's failure gets its document's source and id."""
+    document: SourceDocument | None = None
+    for item in stream:
+        if isinstance(item, Work):
+            document = item.document
+        elif isinstance(item, Failure) and item.page is not None and document is not None:
+            item = replace(item, source=document.source, doc_id=document.doc_id)
+        yield item
+
+
 def _recognize(held: Sequence[Work | Page | Failure], engine: Engine) -> Iterator[Work | PageResult]:
     pages = [item for item in held if isinstance(item, Page)]
     results = iter(engine.recognize(pages) if pages else [])
@@ -124,17 +135,10 @@ def collect(stream: Iterable[Work | PageResult]) -> Iterator[tuple[Work, list[Pa
             yield item
             continue
         elif work is not None:
-            results.append(_placed(item, work.document))
+            results.append(item)
         if work is not None and len(results) == len(work.todo):
             yield work, sorted([*work.done.values(), *results], key=_page_number)
             work = None
-
-
-def _placed(result: PageResult, document: SourceDocument) -> PageResult:
-    """Engines don't know where a page came from; a failure says so."""
-    if isinstance(result, Failure):
-        return replace(result, source=document.source, doc_id=document.doc_id)
-    return result
 
 
 def _page_number(result: PageResult) -> int:
@@ -181,19 +185,18 @@ class Pipeline:
             self._engine = registry.resolve("engine", name)(self.config.options_for(name))
         engine: Engine = self._engine
         self._stack.callback(engine.close)
-        check = getattr(engine, "check", None)
-        if check is not None:
-            check()
+        _check(engine)
         return engine
 
     @cached_property
     def embedder(self) -> Embedder:
-        """The embedder."""
+        """The embedder, checked likewise."""
         if self._embedder is None:
             name = self.config.embedder
             self._embedder = registry.resolve("embedder", name)(self.config.options_for(name))
         embedder: Embedder = self._embedder
         self._stack.callback(embedder.close)
+        _check(embedder)
         return embedder
 
     def loader(self, media: str) -> Loader:
@@ -229,7 +232,7 @@ class Pipeline:
     def recognize(self, stream: Iterable[Work | Page | Failure]) -> Iterator[Work | PageResult]:
         """Runs the engine, and stamps what it read with this pipeline's fingerprint."""
         fingerprint = self.ocr_fingerprint
-        for item in recognize(stream, self.engine):
+        for item in placed(recognize(stream, self.engine)):
             yield replace(item, fingerprint=fingerprint) if isinstance(item, PageMarkdown) else item
 
     def documents(self, paths: Paths) -> Iterator[Document | Failure]:
@@ -264,6 +267,13 @@ def choose_engine(config: Config) -> tuple[str, str]:
     if not there:
         return "layout", f"{device} is there, but not the weights of {config.ocr.model}: {why}"
     return "lightonocr", f"{device} is there, and the weights of {config.ocr.model}: {why}"
+
+
+def _check(part: object) -> None:
+    """Parts that depend on a server, a device or a download say so before the first page."""
+    check = getattr(part, "check", None)
+    if check is not None:
+        check()
 
 
 def _digest(*parts: object) -> str:

@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import replace
 
-from rag_ingest.ocr.layout_headings import PageStyle, is_page_number, is_section_name
+from rag_ingest.ocr.layout_headings import PageStyle, begins_like_note, is_page_number, is_section_name
 from rag_ingest.ocr.layout_lines import overlap_1d, union
 from rag_ingest.ocr.layout_math import equation_number
 from rag_ingest.ocr.layout_regions import Area
@@ -43,7 +43,7 @@ def _furniture(area: Area, text: str, areas: Sequence[Area], style: PageStyle, s
     if not at_edge or not area.pieces or not outermost or large:
         return area
     small = max(p.size_pt for p in area.pieces) <= 0.95 * style.body_pt
-    running = len(heights) == 1 and len(text) < 120 and (small or _ends_in_number(text))
+    running = len(heights) == 1 and len(text) < 120 and not begins_like_note(text) and (small or _ends_in_number(text))
     if is_page_number(text) or (running and area.label not in (*CAPTIONS, "equation", "table", "figure")):
         return replace(area, label="footer")
     return area

@@ -99,10 +99,15 @@ def is_page_number(text: str) -> bool:
     return bool(_PAGE_NUMBER.match(text.strip()))
 
 
+def begins_like_note(text: str) -> bool:
+    """`1Rates are`, `† Work done`: a mark and a word."""
+    return bool(_FOOTNOTE.match(text))
+
+
 def is_footnote(text: str, para: Paragraph, style: PageStyle) -> bool:
     """Small type in the lower part of the page that begins with a mark."""
     low = para.bbox[1] > 0.45 * style.height_pt
-    return low and para.size_pt <= 0.93 * style.body_pt and bool(_FOOTNOTE.match(text))
+    return low and para.size_pt <= 0.93 * style.body_pt and begins_like_note(text)
 
 
 def _numbered_level(text: str) -> int:

@@ -8,7 +8,9 @@ All boxes are in page points, origin top-left.
 from __future__ import annotations
 
 import itertools
+import re
 import statistics
+import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -16,6 +18,8 @@ from functools import cached_property
 from rag_ingest.types import BBox, TextLine, Word
 
 _LIGATURES = str.maketrans({"ﬀ": "ff", "ﬁ": "fi", "ﬂ": "fl", "ﬃ": "ffi", "ﬄ": "ffl", "ﬅ": "st", "ﬆ": "st", "\xad": "-"})
+_MATHS_LETTERS = re.compile("[\U0001d400-\U0001d7ff]")
+"""Letters in styles of their own code points; nobody searches for them."""
 _PIECE_GAP_EM = 1.3
 """A gap this wide parts columns or cells; justified text on the development papers stays under 1.1."""
 
@@ -199,7 +203,8 @@ def _breaks(a: Run, b: Run) -> bool:
 def _run(word: Word, line: TextLine) -> Run:
     height = word.bbox[3] - word.bbox[1]
     size = line.size_pt if line.size_pt > 0 else height / 1.15
-    return Run(word.text.translate(_LIGATURES).strip(), word.bbox, size, line.bold)
+    text = _MATHS_LETTERS.sub(lambda m: unicodedata.normalize("NFKC", m.group(0)), word.text.translate(_LIGATURES))
+    return Run(text.strip(), word.bbox, size, line.bold)
 
 
 def _words(line: TextLine) -> tuple[Word, ...]:

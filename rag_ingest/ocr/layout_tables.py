@@ -13,7 +13,7 @@ from rag_ingest.ocr.layout_rows import Cell, is_numeric, merge_wrapped
 from rag_ingest.ocr.layout_rules import Rule, across
 from rag_ingest.types import BBox
 
-_CELL_GAP_EM = 0.45
+_CELL_GAP_EM = 0.6
 """Words farther apart than this are different cells, unless no other row leaves the place free."""
 
 
@@ -163,6 +163,8 @@ def _with_header_columns(columns: list[tuple[float, float]], header: Sequence[_R
     for row in list(header[-2:])[::-1]:
         boxes = [s.bbox for s in row.segments]
         lone = [b for b in boxes if all(overlap_1d(b[0], b[2], left, right) == 0 for left, right in columns)]
+        near = 0.9 * max(r.size_pt for s in row.segments for r in s.runs)
+        lone = [b for b in lone if not any(b is not o and max(o[0] - b[2], b[0] - o[2]) < near for o in boxes)]
         if row is header[-1] or len(boxes) > 0.7 * len(columns):
             columns = sorted([*columns, *((b[0], b[2]) for b in lone)])
     return columns

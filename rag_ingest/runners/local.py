@@ -74,8 +74,9 @@ class _Writer:
         if first != document.source or self.kb.is_duplicate(document.source, document.doc_id):
             return Work(document, (), skip="duplicate")
         fingerprint = self.pipeline.ocr_fingerprint
+        split_fingerprint, embedder = self.pipeline.split_fingerprint, self.pipeline.embedder.name
         if self.kb.is_current(
-            document.source, document.doc_id, fingerprint, self.pipeline.split_fingerprint, self.pipeline.embedder.name
+            document.source, document.doc_id, fingerprint, split_fingerprint, embedder, retry_failed=True
         ):
             return Work(document, (), skip="unchanged")
         done = self.kb.done_pages(document.doc_id, fingerprint)

@@ -41,6 +41,17 @@ def test_another_splitter_runs_no_ocr_again(run: Run, corpus: Path, tmp_path: Pa
     assert len(rows(db, "chunks")) == again["chunks"]
 
 
+def test_retry_reads_what_failed_and_nothing_else(run: Run, corpus: Path, tmp_path: Path) -> None:
+    db, late = tmp_path / "db", tmp_path / "late.pdf"
+    late.write_bytes(b"")
+    run("ingest", late, corpus / "bus-holding.pdf", "--db", db, "--engine", "textlayer", expect=3)
+    late.write_bytes((corpus / "tide-gauges.pdf").read_bytes())
+    again = json_lines(run("retry", "--db", db, "--engine", "textlayer", "--json"))[0]
+    assert again["documents"] == {"added": 1}
+    assert json_lines(run("status", "--db", db, "--json"))[0]["failures"] == []
+    assert "nothing failed" in run("retry", "--db", db).stderr
+
+
 def test_status_tells_what_is_there(run: Run, kb: Path) -> None:
     found = json_lines(run("status", "--db", kb, "--json"))
     assert len(found) == 1
