@@ -44,7 +44,8 @@ def test_a_minus_is_no_fraction_bar():
 
 def test_limits_belong_to_their_sign():
     parts = [
-        run("n", 71, 90, size=7), run("∑", 70, 99), run("i=1", 68, 109, size=7), run("a", 80, 99), run("i", 86, 103, size=7),
+        run("n", 71, 90, size=7), run("∑", 70, 99), run("i=1", 68, 109, size=7),
+        run("a", 80, 99), run("i", 86, 103, size=7),
     ]  # fmt: skip
     assert tex(parts) == "$$\n\\sum_{i=1}^{n} a_{i}\n$$"
 
@@ -65,8 +66,8 @@ def test_equation_numbers(text: str, number: str | None):
 @pytest.mark.parametrize(
     ("text", "wanted"),
     [
-        ("α", r"\alpha"), ("≤", r"\leq"), ("∂x", r"\partial x"), ("max", r"\max"), ("softmax", r"\mathrm{softmax}"), ("−", "-"),
-        ("a_b", r"a\_b"), ("50%", r"50\%"), ("x²", "x^2"), ("𝑥", "x"), ("αβ", r"\alpha\beta"),
+        ("α", r"\alpha"), ("≤", r"\leq"), ("∂x", r"\partial x"), ("max", r"\max"), ("softmax", r"\mathrm{softmax}"),
+        ("−", "-"), ("a_b", r"a\_b"), ("50%", r"50\%"), ("x²", "x^2"), ("𝑥", "x"), ("αβ", r"\alpha\beta"),
     ],
 )  # fmt: skip
 def test_characters_in_tex(text: str, wanted: str):

@@ -69,7 +69,8 @@ def test_a_sentence_that_a_figure_interrupts_is_joined():
 
 def test_furniture_is_left_out_and_kept_in_the_checks():
     lines = [
-        line("Journal of Things 2020", 60, 30, size=8), *paragraph("body text of the page", 60, 150, 6), line("7", 300, 760),
+        line("Journal of Things 2020", 60, 30, size=8), *paragraph("body text of the page", 60, 150, 6),
+        line("7", 300, 760),
     ]  # fmt: skip
     made = put_together(lines, [Region("header", (55, 28, 200, 40), 0.9)])
     assert sorted(made.checks["furniture"]) == ["7", "Journal of Things 2020"]
@@ -97,7 +98,8 @@ places = st.tuples(
 )
 boxes = st.builds(
     lambda label, x, y, w, h, s: Region(label, (x, y, x + w, y + h), s),
-    st.sampled_from(LABELS), st.floats(0, 500), st.floats(0, 700), st.floats(5, 560), st.floats(5, 600), st.floats(0.2, 1),
+    st.sampled_from(LABELS),
+    st.floats(0, 500), st.floats(0, 700), st.floats(5, 560), st.floats(5, 600), st.floats(0.2, 1),
 )  # fmt: skip
 
 

@@ -100,8 +100,9 @@ def shown(markdown: str) -> str:
 @pytest.mark.parametrize(
     "text",
     [
-        "# not a heading", "* not a list", "+ plus", "- minus", "1. not a list", "12) neither", "> no quote", "costs $5 and $6",
-        "<table> of contents", "p < 0.05 and x<y", "a_b_c and _x_", "**bold** p*, q**", "`code`", r"C:\new and \* star",
+        "# not a heading", "* not a list", "+ plus", "- minus", "1. not a list", "12) neither", "> no quote",
+        "costs $5 and $6", "<table> of contents", "p < 0.05 and x<y", "a_b_c and _x_", "**bold** p*, q**", "`code`",
+        r"C:\new and \* star",
         "[link](target)", "&amp; and &lt;", "===", "---", "| a | b |", "~~~", "![image](x)", "#", "*∗† Equal",
     ],
 )  # fmt: skip
