@@ -18,7 +18,7 @@ from dataclasses import dataclass, replace
 from importlib.metadata import PackageNotFoundError, version
 from typing import Literal, get_args
 
-from rag_ingest.errors import ConfigError
+from rag_ingest.errors import ConfigError, ModelError
 from rag_ingest.ocr.layout_ocr import RapidOcrReader, Reader, why_ocr
 from rag_ingest.ocr.layout_page import Assembled, assemble
 from rag_ingest.ocr.layout_regions import CdlaDetector, Detector
@@ -103,7 +103,9 @@ class LayoutEngine:
             return _failure(page, "the layout engine needs the page's image, and none was rendered")
         try:
             done = self._read(page)
-        except (ArithmeticError, LookupError, ValueError, TypeError, AttributeError, RuntimeError, OSError) as e:
+        except (ConfigError, ModelError):
+            raise
+        except Exception as e:  # whatever a page does to OpenCV or onnxruntime costs that page alone
             return _failure(page, f"layout failed on this page: {type(e).__name__}: {e}")
         return PageMarkdown(
             doc_id=page.doc_id,

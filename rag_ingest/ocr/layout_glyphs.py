@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
-from rag_ingest.ocr.layout_lines import Run, union
+from rag_ingest.ocr.layout_lines import Line, Run, union
 from rag_ingest.ocr.layout_rules import Ink
 from rag_ingest.types import BBox
 
@@ -168,3 +168,26 @@ def _level(char: str, box: BBox, em: float, baseline: float) -> Script:
     if foot > baseline + _LOW_EM * em:
         return "_"
     return "^" if foot < baseline - _HIGH_EM * em else ""
+
+
+_POWER = re.compile(r"^(?P<before>\D*|.*[·×x*])10(?P<power>[−–-]?\d{1,3})(?P<after>[\D]*)$")
+_RAISED = str.maketrans("0123456789−–-", "⁰¹²³⁴⁵⁶⁷⁸⁹⁻⁻⁻")
+
+
+def with_powers(piece: Line, ink: Ink) -> Line:
+    """Powers of ten as the page shows them: `1.1 · 10²¹`, where the text layer says 1021."""
+    if not any(_POWER.match(run.text) for run in piece.runs):
+        return piece
+    return Line(tuple(_with_power(run, ink, piece.size_pt) for run in piece.runs))
+
+
+def _with_power(run: Run, ink: Ink, em: float) -> Run:
+    found = _POWER.match(run.text)
+    if not found or em <= 0:
+        return run
+    parts = split_scripts(run, ink, em)
+    raised = "".join(part.text for part in parts if part.script == "^")
+    if raised != found.group("power") or any(part.script == "_" for part in parts):
+        return run
+    text = f"{found.group('before')}10{raised.translate(_RAISED)}{found.group('after')}"
+    return replace(run, text=text)

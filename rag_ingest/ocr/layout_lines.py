@@ -139,7 +139,7 @@ def without_doubles(parts: Sequence[Line]) -> tuple[list[Line], list[Line]]:
     for piece in parts:
         box, text, em = piece.bbox, piece.text, max(piece.size_pt, 4.0)
         seen = kept.setdefault(text, [])
-        if any(abs(box[0] - b[0]) < 0.25 * em and abs(box[1] - b[1]) < 0.6 * em for b in seen):
+        if any(abs(box[0] - b[0]) < 0.25 * em and abs(box[1] - b[1]) < 0.75 * em for b in seen):
             doubles.append(piece)
         else:
             seen.append(box)

@@ -9,8 +9,9 @@ from typing import Any
 
 from rag_ingest.ocr.layout_areas import tidy_areas
 from rag_ingest.ocr.layout_blocks import Block, Context, blocks_of
+from rag_ingest.ocr.layout_glyphs import with_powers
 from rag_ingest.ocr.layout_headings import PageStyle
-from rag_ingest.ocr.layout_lines import Line, dominant_size, is_turned, pieces, without_doubles
+from rag_ingest.ocr.layout_lines import Line, dominant_size, is_turned, pieces, union, without_doubles
 from rag_ingest.ocr.layout_order import reading_order
 from rag_ingest.ocr.layout_regions import Region, assign, resolve
 from rag_ingest.ocr.layout_rules import Ink
@@ -50,13 +51,14 @@ def assemble(
     """
     parts, doubles = without_doubles(pieces(lines))
     margin = [p for p in parts if is_turned(p)]
-    flat = [p for p in parts if not is_turned(p)]
+    flat = [with_powers(p, ink) for p in parts if not is_turned(p)]
     context = Context(_style(flat, size_pt), vocabulary_of([line.text for line in lines]), ink)
     found = find_tables(flat, regions, ink, size_pt)
     regions = resolve([r for r in found if r.score >= min_score])
     areas = tidy_areas(assign(flat, regions), context.style, size_pt)
     order = reading_order([area.tight for area in areas])
     blocks = [block for i in order for block in blocks_of(areas[i], context)]
+    blocks = _with_run_ins(blocks, context)
     if first:
         blocks = with_title(blocks, context.style)
     furniture = [p.text for p in margin] + [b.text for b in blocks if b.kind == "furniture"]
@@ -70,6 +72,27 @@ def _style(parts: Sequence[Line], size_pt: tuple[float, float]) -> PageStyle:
     runs = [run for part in parts for run in part.runs]
     bold = sum(len(run.text) for run in runs if run.bold)
     return PageStyle(dominant_size(runs) or 10.0, bold > 0.5 * sum(len(run.text) for run in runs), size_pt[1])
+
+
+def _with_run_ins(blocks: Sequence[Block], context: Context) -> list[Block]:
+    """Bold words that begin a paragraph are no heading: their line is full and the text goes on right below."""
+    out: list[Block] = []
+    for block in blocks:
+        before = out[-1] if out else None
+        if before is not None and before.kind == "heading" and block.kind == "text" and _runs_in(before, block):
+            text = join_lines([before.text, block.text], context.vocabulary)
+            out[-1] = replace(block, text=text, bbox=union([before.bbox, block.bbox]))
+        else:
+            out.append(block)
+    return out
+
+
+def _runs_in(heading: Block, after: Block) -> bool:
+    em = max(after.size_pt, 4.0)
+    full = heading.bbox[2] > after.bbox[2] - 1.5 * em and heading.bbox[3] - heading.bbox[1] < 1.6 * em
+    below = -0.3 * em < after.bbox[1] - heading.bbox[3] < 0.6 * em
+    same = abs(heading.size_pt - after.size_pt) < 0.6 and abs(heading.bbox[0] - after.bbox[0]) < 2 * em
+    return full and below and same and after.bbox[3] - after.bbox[1] > 1.6 * em
 
 
 def _run_on(blocks: Sequence[Block], context: Context) -> list[Block]:

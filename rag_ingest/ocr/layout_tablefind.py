@@ -29,7 +29,8 @@ def find_tables(
     for region in regions:
         if _is_table(region, captions, parts):
             grown = [s for s in stacks if covered(region.bbox, s) > 0.7 or _same_table(region.bbox, s)]
-            out.append(Region("table", union([region.bbox, *grown]), max(region.score, SURE)))
+            titled = any(_near(caption, region.bbox) for caption in captions)
+            out.append(Region("table", union([region.bbox, *grown]), 0.99 if titled else region.score))
         elif region.label != "table":
             out.append(region)
     tables = [r.bbox for r in out if r.label == "table"]
