@@ -19,6 +19,8 @@ _NAMES = re.compile(
     re.IGNORECASE,
 )
 _DECIMAL = re.compile(r"^((?:\d{1,2}|[A-Z])(?:\.\d{1,2}){0,4})[.)]?\s+(?=[^\W\d_])")
+_SUBSECTION = re.compile(r"^\d{1,2}\.[1-9]\d?(?:\.[1-9]\d?)*\.?\s+[A-Z][^;]{3,90}(?<![.,;:])$")
+"""`6.3. Stellar rotation` is a heading in any type; a single number needs more."""
 _ROMAN = re.compile(r"^(X{0,3}(?:IX|IV|V?I{0,3}))[.)]\s+(?=[^\W\d_])")
 _APPENDIX = re.compile(r"^Appendix [A-Z](?:\.\d{1,2})*\b", re.IGNORECASE)
 _CAPTION = re.compile(
@@ -67,7 +69,7 @@ def heading_level(text: str, para: Paragraph, style: PageStyle, *, titled: bool)
     if _NAMES.match(text) and (marked or capitals or _alone(para)):
         return 2
     level = _numbered_level(text)
-    if level and (marked or capitals) and not smaller:
+    if level and not smaller and (marked or capitals or _SUBSECTION.match(text)):
         return level
     if _APPENDIX.match(text) and marked:
         return 2

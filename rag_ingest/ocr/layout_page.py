@@ -91,7 +91,11 @@ def _runs_in(heading: Block, after: Block) -> bool:
     em = max(after.size_pt, 4.0)
     full = heading.bbox[2] > after.bbox[2] - 1.5 * em and heading.bbox[3] - heading.bbox[1] < 1.6 * em
     below = -0.3 * em < after.bbox[1] - heading.bbox[3] < 0.6 * em
-    same = abs(heading.size_pt - after.size_pt) < 0.6 and abs(heading.bbox[0] - after.bbox[0]) < 2 * em
+    sentence = re.search(r"[^\W\d]\.\s+\w", heading.text) is not None
+    same = (
+        abs(heading.size_pt - after.size_pt) < (1.6 if sentence else 0.6)
+        and abs(heading.bbox[0] - after.bbox[0]) < 2 * em
+    )
     return full and below and same and after.bbox[3] - after.bbox[1] > 1.6 * em
 
 
