@@ -6,6 +6,7 @@ already runs a loop (Jupyter, a web server).
 
 from __future__ import annotations
 
+import atexit
 import os
 import threading
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -162,6 +163,7 @@ class HttpClient:
 
     def close(self) -> None:
         """Closes connections and ends the thread; a second call does nothing, a later request opens them again."""
+        atexit.unregister(self.close)
         with self._lock:
             self._portal = None
             self._stack.close()
@@ -185,6 +187,9 @@ class HttpClient:
                     stack.callback(portal.call, self._http.aclose)
                     self._stack = stack.pop_all()
                 self._portal = portal
+                atexit.register(
+                    self.close
+                )  # later than that the thread is gone, and closing would wait for it for ever
             return self._portal
 
     async def _prepare(self) -> None:

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import json
+import subprocess
+import sys
+import textwrap
 import threading
 import time
 from collections.abc import Iterator
@@ -218,6 +221,25 @@ def test_close_twice_then_use_again() -> None:
         http.close()
         assert not [t for t in threading.enumerate() if t.name == "rag-ingest-http"]
         assert threading.active_count() <= before + 2  # the test server's own threads may linger
+
+
+def test_a_client_that_nobody_closes_does_not_keep_the_process() -> None:
+    program = textwrap.dedent("""
+        import sys
+        from pydantic import BaseModel
+        from rag_ingest.errors import OcrError
+        from rag_ingest.http import EndpointOptions, HttpClient
+        class Reply(BaseModel):
+            data: list
+        client = HttpClient(EndpointOptions(url=sys.argv[1]), error=OcrError)
+        client.map(lambda body: client.post("/embeddings", body, Reply), [b'{"input": ["a"]}'])
+        if sys.argv[2] == "raise":
+            raise SystemExit(7)
+    """)
+    with serving() as server:
+        for end, code in (("return", 0), ("raise", 7)):
+            done = subprocess.run([sys.executable, "-c", program, server.url, end], timeout=30, capture_output=True)
+            assert (done.returncode, done.stderr) == (code, b"")
 
 
 def test_the_key_is_sent_and_never_shown(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -45,7 +46,13 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         server = subprocess.Popen(
             [sys.executable, "-c", program, "serve", CHECKPOINT.name, *options],
             cwd=CHECKPOINT.parent,
-            env={**os.environ, "HF_HUB_CACHE": str(hub), "HF_HUB_OFFLINE": "1", "PYTHONUNBUFFERED": "1"},
+            env={
+                **os.environ,
+                "HF_HUB_CACHE": str(hub),
+                "HF_HUB_OFFLINE": "1",
+                "PYTHONUNBUFFERED": "1",
+                "OMP_NUM_THREADS": "1",
+            },
             stdout=out,
             stderr=subprocess.STDOUT,
         )
@@ -70,10 +77,15 @@ def _address(server: subprocess.Popen[bytes], log: Path) -> str:
     raise AssertionError(f"transformers serve did not start:\n{log.read_text()[-3000:]}")
 
 
-def engine(url: str, **options: object) -> ServerEngine:
+@contextmanager
+def engine(url: str, **options: object) -> Iterator[ServerEngine]:
     assert CHECKPOINT is not None
     chosen = {"model": CHECKPOINT.name, "temperature": 0.0, "max_new_tokens": 512, "max_attempts": 1, **options}
-    return ServerEngine(ServerOptions(url=url, **chosen))  # type: ignore[arg-type]
+    made = ServerEngine(ServerOptions(url=url, **chosen))  # type: ignore[arg-type]
+    try:
+        yield made
+    finally:
+        made.close()
 
 
 def page(number: int, file: Path) -> Page:
@@ -82,10 +94,9 @@ def page(number: int, file: Path) -> Page:
 
 
 def test_every_page_is_read_exactly_at_once(served: str) -> None:
-    reader = engine(served)
-    reader.check()
-    results = reader.recognize([page(number, file) for number, file in enumerate(PAGES, 1)])
-    reader.close()
+    with engine(served) as reader:
+        reader.check()
+        results = reader.recognize([page(number, file) for number, file in enumerate(PAGES, 1)])
     assert len(results) == len(PAGES) >= 8
     for number, (file, result) in enumerate(zip(PAGES, results, strict=True), 1):
         assert isinstance(result, PageMarkdown), result
@@ -95,9 +106,8 @@ def test_every_page_is_read_exactly_at_once(served: str) -> None:
 
 
 def test_the_token_limit_cuts_a_page_and_says_so(served: str) -> None:
-    reader = engine(served, max_new_tokens=9)
-    (result,) = reader.recognize([page(1, PAGES[0])])
-    reader.close()
+    with engine(served, max_new_tokens=9) as reader:
+        (result,) = reader.recognize([page(1, PAGES[0])])
     assert isinstance(result, PageMarkdown)
     assert result.finish_reason == "length"
     assert result.checks["new_tokens"] == 9
@@ -106,16 +116,13 @@ def test_the_token_limit_cuts_a_page_and_says_so(served: str) -> None:
 
 
 def test_a_model_that_the_server_is_not_pinned_to_fails_with_its_reason(served: str) -> None:
-    reader = engine(served, model="another/model")
-    (result,) = reader.recognize([page(1, PAGES[0])])
-    reader.close()
+    with engine(served, model="another/model") as reader:
+        (result,) = reader.recognize([page(1, PAGES[0])])
     assert not isinstance(result, PageMarkdown)
     assert "status 400" in result.reason
     assert "pinned" in result.reason
 
 
 def test_check_finds_a_wrong_path(served: str) -> None:
-    reader = engine(f"{served}/nowhere")
-    with pytest.raises(ConfigError, match=r"status 404.*is url right\?"):
+    with engine(f"{served}/nowhere") as reader, pytest.raises(ConfigError, match=r"404.*is server\.url right\?"):
         reader.check()
-    reader.close()
