@@ -19,6 +19,7 @@ from rag_ingest.types import BBox
 
 Kind = Literal["heading", "text", "item", "caption", "table", "figure", "equation", "footnote", "furniture"]
 _RELATION = re.compile(r"[=<>≤≥≈≡∼≃∝≪≫∑∏∫√∂∇∈→↦⇒]")
+_LETTERS = re.compile(r"[^\W\d_]{2,}")
 _WORD = re.compile(r"[^\W\d_]{4,}")
 
 
@@ -40,11 +41,12 @@ class Block:
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """What the blocks of one page share."""
+    """What the blocks of one page share; `characters` is how many the page has."""
 
     style: PageStyle
     vocabulary: Set[str]
     ink: Ink
+    characters: int
 
 
 def blocks_of(area: Area, context: Context) -> list[Block]:
@@ -62,11 +64,24 @@ def blocks_of(area: Area, context: Context) -> list[Block]:
 def _figure(area: Area, lines: Sequence[Line], context: Context) -> list[Block]:
     if _is_prose(lines, area):
         return _prose(Area("", area.bbox, area.pieces), lines, context)
+    if _is_writing(lines, area, context):
+        return [Block("figure", "", area.bbox), *_prose(Area("", area.bbox, area.pieces), lines, context)]
     edge = _caption_at_edge(lines)
     inside = [line for line in lines if line not in edge]
     figure = Block("figure", "\n".join(line.text for line in inside), area.bbox)
     captions = _prose(Area("figure_caption", area.bbox), edge, context) if edge else []
     return [figure, *captions]
+
+
+def _is_writing(lines: Sequence[Line], area: Area, context: Context) -> bool:
+    """A photographed or boxed page: most of the sheet, and sentences rather than labels inside."""
+    words = [len(_LETTERS.findall(line.text)) for line in lines]
+    sentences = sum(n for n in words if n >= 4)
+    inside = sum(len(line.text) for line in lines)
+    high = area.bbox[3] - area.bbox[1] > 0.5 * context.style.height_pt
+    if high and sum(words) >= 3 and inside > 0.8 * context.characters:
+        return True
+    return sum(words) >= 12 and sentences >= (0.4 if high else 0.7) * sum(words) and (high or sum(words) >= 40)
 
 
 def _caption_at_edge(lines: Sequence[Line]) -> list[Line]:

@@ -99,7 +99,7 @@ def equation(parts: Sequence[Line], bars: Sequence[Rule], ink: Ink, body_pt: flo
                 numbers.append(number)
             elif run.text.strip():
                 atoms.extend(_atoms(run, ink, base))
-    atoms = [atom for atom in atoms if atom.tex]
+    atoms = [atom for atom in atoms if atom.tex.strip()]
     if not atoms:
         return ""
     body = " \\\\\n".join(rows(atoms, bars))

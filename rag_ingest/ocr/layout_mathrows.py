@@ -185,4 +185,5 @@ def _tidy(parts: Sequence[str]) -> str:
             seen = ""
         seen = seen + kind if kind else ""
         out += part if kind or not out else f" {part}"
-    return re.sub(r"\^(\d)", r"^{\1}", out)
+    out = re.sub(r"\^(\d)", r"^{\1}", out)
+    return re.sub(r"(\^\{[^{}]*\})(?=\^)|(_\{[^{}]*\})(?=_)", r"\g<0>{}", out)

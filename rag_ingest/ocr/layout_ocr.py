@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import statistics
 import unicodedata
 from collections.abc import Sequence
@@ -17,6 +18,8 @@ from rag_ingest.types import BBox, TextLine, Word
 if TYPE_CHECKING:
     from PIL.Image import Image
 
+_LEADERS = re.compile(r"(?:[.·…_]\s?){4,}")
+"""Dots of a table of contents, lines of a form."""
 _BAD_SHARE = 0.2
 _LONGEST_WORD = 25.0
 """Mean length of a word beyond which the spaces must be missing; German papers stay under 9."""
@@ -48,7 +51,7 @@ def why_ocr(lines: Sequence[TextLine] | None, regions: Sequence[Region], size_pt
     """Why the text layer is of no use; empty when it is fine."""
     if lines is None:
         return "no text layer"
-    text = " ".join(line.text for line in lines)
+    text = _LEADERS.sub(" ", " ".join(line.text for line in lines))
     if not text.strip():
         return "empty text layer"
     bad = sum(_unreadable(c) for c in text)

@@ -52,7 +52,9 @@ def assemble(
     parts, doubles = without_doubles(pieces(lines))
     margin = [p for p in parts if is_turned(p)]
     flat = [with_powers(p, ink) for p in parts if not is_turned(p)]
-    context = Context(_style(flat, size_pt), vocabulary_of([line.text for line in lines]), ink)
+    context = Context(
+        _style(flat, size_pt), vocabulary_of([line.text for line in lines]), ink, sum(len(p.text) for p in flat)
+    )
     found = find_tables(flat, regions, ink, size_pt)
     regions = resolve([r for r in found if r.score >= min_score])
     areas = tidy_areas(assign(flat, regions), context.style, size_pt)

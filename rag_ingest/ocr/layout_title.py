@@ -12,7 +12,7 @@ from rag_ingest.ocr.layout_text import join_lines
 
 _LARGER = 1.12
 """A title is set at least this much larger than the text."""
-_LONGEST = 400
+_LONGEST = 250
 
 
 def with_title(blocks: list[Block], style: PageStyle) -> list[Block]:
