@@ -80,6 +80,7 @@ class Loaded:
         self.processor = processor
         self.end_ids = _end_ids(model, processor.tokenizer)
         self.pad_id = int(processor.tokenizer.pad_token_id or self.end_ids[0])
+        # the checkpoint's own sampling defaults would mix into every call: only what ends an answer is kept
         model.generation_config = GenerationConfig(eos_token_id=self.end_ids, pad_token_id=self.pad_id)
         self.max_positions = int(model.config.text_config.max_position_embeddings)
         self._before, self._after = self._prompt()

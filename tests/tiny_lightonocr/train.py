@@ -19,7 +19,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from pages import PAGES, FixturePage, write
+from pages import PAGES, write
 from PIL import Image
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers
 from transformers import (
@@ -139,14 +139,14 @@ class Lesson:
     start: int
 
 
-def lesson(words: PreTrainedTokenizerFast, page: FixturePage) -> Lesson:
+def lesson(words: PreTrainedTokenizerFast, image: Image.Image, markdown: str) -> Lesson:
     """The prompt with one image token a cell, then the Markdown and the end mark."""
-    picture = pixels(page.image())
+    picture = pixels(image)
     cells = (picture.shape[-2] // CELL_PX) * (picture.shape[-1] // CELL_PX)
     message = [{"role": "user", "content": [{"type": "image"}]}]
     prompt = words.apply_chat_template(message, chat_template=TEMPLATE, add_generation_prompt=True, tokenize=False)
     start = words(prompt.replace("<|image_pad|>", "<|image_pad|>" * cells), add_special_tokens=False).input_ids
-    text = words(f"{page.markdown()}<|im_end|>", add_special_tokens=False).input_ids
+    text = words(f"{markdown}<|im_end|>", add_special_tokens=False).input_ids
     return Lesson(picture, start + text, len(start))
 
 
@@ -185,14 +185,21 @@ def log_probs(
     return scores, torch.stack([each.mean(0) for each in cells])
 
 
-def train(net: LightOnOcrForConditionalGeneration, lessons: Sequence[Lesson], steps: int, rate: float) -> None:
+def train(
+    net: LightOnOcrForConditionalGeneration,
+    lessons: Sequence[Lesson],
+    blanks: Sequence[Lesson],
+    steps: int,
+    rate: float,
+) -> None:
     """Until every right byte of every page has more than `MARGIN`, or `steps` are over and it has `ENOUGH`.
 
-    Each step takes the next pages of a shuffled round. Noise on the picture keeps the answer from hanging on one pixel;
-    without the slips the model learns what byte follows what and never tells two similar pages apart. Naming the page
-    from its mean image token, with a layer that is thrown away, teaches the vision tower early what differs.
+    Each step takes the next pages of a shuffled round and one empty page. Noise on the picture keeps the answer from
+    hanging on one pixel; without the slips the model learns what byte follows what and never tells two similar pages
+    apart. Naming the page from its mean image token, with a layer that is thrown away, teaches the vision tower early
+    what differs.
     """
-    namer = torch.nn.Linear(net.config.text_config.hidden_size, len(lessons))
+    namer = torch.nn.Linear(net.config.text_config.hidden_size, len(lessons) + 1)
     optimizer = torch.optim.AdamW(
         [*net.parameters(), *namer.parameters()], lr=rate, betas=(0.9, 0.95), weight_decay=0.0
     )
@@ -206,20 +213,21 @@ def train(net: LightOnOcrForConditionalGeneration, lessons: Sequence[Lesson], st
         for group in optimizer.param_groups:
             group["lr"] = rate * min(1.0, (step + 1) / 50, 1.5 * left)
         slips = MOST_SLIPS * min(1, 2 * left) * torch.rand(()).item()
-        scores, seen = log_probs(net, [lessons[n] for n in taken], NOISE, slips)
-        named = torch.nn.functional.cross_entropy(namer(seen), torch.tensor(taken))
+        blank = blanks[int(torch.randint(len(blanks), ()))]
+        scores, seen = log_probs(net, [*(lessons[n] for n in taken), blank], NOISE, slips)
+        named = torch.nn.functional.cross_entropy(namer(seen), torch.tensor([*taken, len(lessons)]))
         loss = -torch.cat(scores).mean() + 0.3 * named
         optimizer.zero_grad()
         loss.backward()
         torch.nn.utils.clip_grad_norm_(net.parameters(), 1.0)
         optimizer.step()
         if step % 20 == 0:
-            least = least_probabilities(net, lessons)
+            least = least_probabilities(net, [*lessons, *blanks])
             shown = " ".join(f"{p:.2f}" for p in least)
             print(f"step {step} loss {loss.item():.4f} least {shown} {time.monotonic() - begun:.0f} s", flush=True)
             if min(least) > MARGIN:
                 return
-    if min(least_probabilities(net, lessons)) < ENOUGH:
+    if min(least_probabilities(net, [*lessons, *blanks])) < ENOUGH:
         raise SystemExit(f"not learnt in {steps} steps")
 
 
@@ -241,10 +249,12 @@ def main() -> None:
     words = tokenizer()
     net = model(words)
     print(f"{sum(p.numel() for p in net.parameters()):,} parameters")
-    lessons = [lesson(words, page) for page in PAGES]
-    train(net, lessons, chosen.steps, chosen.rate)
+    lessons = [lesson(words, page.image(), page.markdown()) for page in PAGES]
+    sizes = sorted({(page.width, page.height) for page in PAGES})
+    blanks = [lesson(words, Image.new("RGB", size, "white"), "") for size in sizes]
+    train(net, lessons, blanks, chosen.steps, chosen.rate)
     net.eval()
-    print(f"least probability of a right byte: {min(least_probabilities(net, lessons)):.4f}")
+    print(f"least probability of a right byte: {min(least_probabilities(net, [*lessons, *blanks])):.4f}")
     net.save_pretrained(chosen.out)
     processor(words).save_pretrained(chosen.out)
     print(json.dumps(sorted(p.name for p in chosen.out.iterdir())))
