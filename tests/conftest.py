@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+# One thread a process: the suite runs in several, and twice as many threads as cores is slower than none.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ["HF_HUB_OFFLINE"] = "1"
 os.environ["TOKENIZERS_PARALLELISM"] = "false"
 os.environ["HF_HUB_DISABLE_PROGRESS_BARS"] = "1"
