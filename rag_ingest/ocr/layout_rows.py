@@ -19,11 +19,12 @@ _WIDE_GAP = 1.35
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """One cell; `column` is its first column, `span` how many it covers."""
+    """One cell; `column` is its first column, `span` how many it covers, `extent` its words' left and right edge."""
 
     text: str
     column: int
     span: int = 1
+    extent: tuple[float, float] = (0.0, 0.0)
 
 
 def is_numeric(text: str) -> bool:

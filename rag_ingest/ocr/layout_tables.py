@@ -9,8 +9,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from rag_ingest.ocr.layout_lines import Line, Run, join_runs, overlap_1d, union, visual_lines
-from rag_ingest.ocr.layout_rows import Cell, is_numeric, merge_wrapped
+from rag_ingest.ocr.layout_rows import Cell, merge_wrapped
 from rag_ingest.ocr.layout_rules import Rule, across
+from rag_ingest.ocr.layout_tablehead import head_rows, lowered, span_header
 from rag_ingest.types import BBox
 
 _CELL_GAP_EM = 0.6
@@ -91,13 +92,15 @@ def build_table(parts: Sequence[Line], rules: Sequence[Rule]) -> Table | None:
         return None
     box = union(row.bbox for row in rows)
     heights = across(rules, box[0], box[2], 0.6)
-    head = _head_rows(rows, heights)
-    columns = _columns(rows, head)
+    head = head_rows(
+        [[join_runs(s.runs) for s in row.segments] for row in rows], [r.middle for r in rows], rules, (box[0], box[2])
+    )
+    columns = _columns(rows, head, rules)
     if len(columns) < 2:
         return None
+    rows, head = _with_raised(rows, columns, head)
     grid = [_cells(row, columns, header=i < head) for i, row in enumerate(rows)]
-    for i in range(head - 1):
-        grid[i] = _span_to_rules(grid[i], rows[i], rows[i + 1], columns, rules)
+    grid[:head] = _with_spans(grid[:head], rows[:head], columns, rules)
     grid, head = merge_wrapped(grid, [row.bbox for row in rows], head, heights)
     return Table(tuple(tuple(row) for row in grid), len(columns), head)
 
@@ -115,22 +118,7 @@ def _segments(line: Line) -> tuple[_Segment, ...]:
     return tuple(_Segment(tuple(group)) for group in groups)
 
 
-def _head_rows(rows: Sequence[_Row], heights: Sequence[float]) -> int:
-    """Rows above the first rule that has text above and below it, else those before the first row of numbers."""
-    middles = [row.middle for row in rows]
-    for height in heights:
-        above = sum(m < height for m in middles)
-        if 0 < above < len(rows) and above <= max(1, min(6, len(rows) // 2)):
-            return above
-    for i, row in enumerate(rows[:5]):
-        texts = [join_runs(s.runs) for s in row.segments]
-        later = texts[1:] if len(texts) > 1 else []
-        if later and sum(is_numeric(t) for t in later) >= 0.5 * len(later):
-            return max(i, 0) or 1
-    return 1
-
-
-def _columns(rows: Sequence[_Row], head: int) -> list[tuple[float, float]]:
+def _columns(rows: Sequence[_Row], head: int, rules: Sequence[Rule]) -> list[tuple[float, float]]:
     """Columns as intervals of x: parted wherever nearly every row leaves a gap."""
     segments = [s for row in rows for s in row.segments]
     body = [row for row in rows[head:] if len(row.segments) > 1] or [r for r in rows if len(r.segments) > 1]
@@ -155,41 +143,58 @@ def _columns(rows: Sequence[_Row], head: int) -> list[tuple[float, float]]:
             joined[-1] = (joined[-1][0], right)
         else:
             joined.append((left, right))
-    return _with_header_columns([c for c in joined if c[1] - c[0] > 0.1 * em], rows[:head])
+    return _with_header_columns([c for c in joined if c[1] - c[0] > 0.1 * em], rows[:head], rules)
 
 
-def _with_header_columns(columns: list[tuple[float, float]], header: Sequence[_Row]) -> list[tuple[float, float]]:
+def _with_header_columns(
+    columns: list[tuple[float, float]], header: Sequence[_Row], rules: Sequence[Rule]
+) -> list[tuple[float, float]]:
     """Adds columns that only the last lines of the header name, because they are nearly empty."""
+    end = header[-1].middle if header else 0.0
+    width = columns[-1][1] - columns[0][0] if columns else 0.0
+    short = [r for r in rules if r.y < end and r.right - r.left < 0.9 * width]
     for row in list(header[-2:])[::-1]:
         boxes = [s.bbox for s in row.segments]
         lone = [b for b in boxes if all(overlap_1d(b[0], b[2], left, right) == 0 for left, right in columns)]
         near = 0.9 * max(r.size_pt for s in row.segments for r in s.runs)
+        lone = [b for b in lone if not any(r.left <= b[0] and b[2] <= r.right and r.y > row.middle for r in short)]
         lone = [b for b in lone if not any(b is not o and max(o[0] - b[2], b[0] - o[2]) < near for o in boxes)]
         if row is header[-1] or len(boxes) > 0.7 * len(columns):
             columns = sorted([*columns, *((b[0], b[2]) for b in lone)])
     return columns
 
 
-def _span_to_rules(
-    cells: list[Cell], row: _Row, below: _Row, columns: Sequence[tuple[float, float]], rules: Sequence[Rule]
-) -> list[Cell]:
-    """A header cell over a short rule spans the columns that the rule spans."""
-    width = columns[-1][1] - columns[0][0]
-    low = [
-        r for r in rules
-        if row.middle < r.y < below.middle and r.right - r.left < 0.9 * width
-    ]  # fmt: skip
-    out: list[Cell] = []
-    for cell in cells:
-        left, right = columns[cell.column][0], columns[cell.column + cell.span - 1][1]
-        rule = next((r for r in low if overlap_1d(r.left, r.right, left, right) > 0.4 * (r.right - r.left)), None)
-        under = [
-            i for i, c in enumerate(columns) if rule and overlap_1d(rule.left, rule.right, *c) > 0.5 * (c[1] - c[0])
-        ]
-        taken = {c.column + k for c in cells if c is not cell for k in range(c.span)}
-        if len(under) > 1 and not taken & set(range(under[0], under[-1] + 1)):
-            cell = Cell(cell.text, under[0], under[-1] - under[0] + 1)
-        out.append(cell)
+def _with_raised(rows: list[_Row], columns: Sequence[tuple[float, float]], head: int) -> tuple[list[_Row], int]:
+    """Header names set half a line higher than the rest, being names of two rows, come down into the next row."""
+    out = list(rows)
+    i = 0
+    while i + 1 < head:
+        mine = _cells(out[i], columns, header=True)
+        taken = {c.column + k for c in _cells(out[i + 1], columns, header=True) for k in range(c.span)}
+        height = out[i].bbox[3] - out[i].bbox[1]
+        raised = out[i + 1].middle - out[i].middle < 0.8 * height
+        free = all(c.span == 1 and c.column not in taken for c in mine)
+        if free and (raised or [c.column for c in mine] == [0]):
+            segments = sorted((*out[i].segments, *out[i + 1].segments), key=lambda s: s.bbox[0])
+            out[i : i + 2] = [_Row(tuple(segments))]
+            head -= 1
+        else:
+            i += 1
+    return out, head
+
+
+def _with_spans(
+    grid: list[list[Cell]], rows: Sequence[_Row], columns: Sequence[tuple[float, float]], rules: Sequence[Rule]
+) -> list[list[Cell]]:
+    """The header's rows, their cells as wide as what they name."""
+    out: list[list[Cell]] = []
+    for cells, below, (row, next_row) in zip(grid, grid[1:], itertools.pairwise(rows), strict=False):
+        between = [r for r in rules if row.middle < r.y < next_row.middle]
+        em = max(r.size_pt for s in row.segments for r in s.runs)
+        out.append(span_header(cells, below, columns, between, em))
+    out.append(grid[-1])
+    for i in range(len(out) - 1):
+        out[i], out[i + 1] = lowered(out[i], out[i + 1])
     return out
 
 
@@ -202,12 +207,14 @@ def _cells(row: _Row, columns: Sequence[tuple[float, float]], *, header: bool) -
             held.setdefault(_extent(box, columns, header=header), []).extend(runs)
     cells: list[Cell] = []
     for (first, last), runs in sorted(held.items()):
+        box = union(run.bbox for run in runs)
         if cells and first < cells[-1].column + cells[-1].span:
             before = cells[-1]
             end = max(last, before.column + before.span - 1)
-            cells[-1] = Cell(f"{before.text} {join_runs(runs)}", before.column, end - before.column + 1)
+            extent = (min(before.extent[0], box[0]), max(before.extent[1], box[2]))
+            cells[-1] = Cell(f"{before.text} {join_runs(runs)}", before.column, end - before.column + 1, extent)
         else:
-            cells.append(Cell(join_runs(runs), first, last - first + 1))
+            cells.append(Cell(join_runs(runs), first, last - first + 1, (box[0], box[2])))
     return cells
 
 

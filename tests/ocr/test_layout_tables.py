@@ -115,13 +115,20 @@ def test_one_column_is_no_table():
 places = st.tuples(st.integers(0, 5), st.integers(0, 7), st.integers(1, 3), st.floats(-15, 15), st.floats(-4, 4))
 
 
-@given(st.lists(places, min_size=2, max_size=30), st.lists(st.floats(0, 130), max_size=4))
-def test_every_word_comes_once(raw: list[tuple[int, int, int, float, float]], ys: list[float]):
+@given(
+    st.lists(places, min_size=2, max_size=30),
+    st.lists(st.floats(0, 130), max_size=4),
+    st.lists(st.tuples(st.integers(0, 5), st.integers(1, 5), st.floats(0, 130)), max_size=4),
+)
+def test_every_word_comes_once(
+    raw: list[tuple[int, int, int, float, float]], ys: list[float], shorts: list[tuple[int, int, float]]
+):
     parts = []
     for n, (column, line, count, dx, dy) in enumerate(raw):
         text = " ".join(f"w{n}x{k}" for k in range(count))
         parts.append(Line(tuple(words(text, 50 + 90 * column + dx, 10 + 14 * line + dy))))
-    table = build_table(parts, [rule(y, 40, 600) for y in ys])
+    partial = [Rule(45 + 90 * at, 45 + 90 * (at + n), y) for at, n, y in shorts]
+    table = build_table(parts, [*(rule(y, 40, 600) for y in ys), *partial])
     if table is not None:
         found = re.findall(r"w\d+x\d+", table.html())
         assert sorted(found) == sorted(run.text for part in parts for run in part.runs)
@@ -131,3 +138,101 @@ def test_every_word_comes_once(raw: list[tuple[int, int, int, float, float]], ys
             if line.startswith("<tr>")
         }
         assert width == {table.columns}
+
+
+def tags(markup: str) -> list[list[tuple[str, int, str]]]:
+    """(th or td, colspan, text) of every cell, row by row."""
+    return [
+        [(t, int(s or 1), html.unescape(c)) for t, s, c in re.findall(r'<(t[hd])(?: colspan="(\d+)")?>(.*?)</', line)]
+        for line in markup.splitlines()
+        if line.startswith("<tr>")
+    ]
+
+
+DAYS = [
+    row(28, (50, "Station"), (180, "Day"), (240, "Night"), (310, "Day"), (370, "Night")),
+    row(50, (50, "Harrow"), (180, "21.4"), (240, "9.8"), (310, "11.9"), (370, "7.6")),
+    row(62, (50, "Selby"), (180, "17.2"), (240, "8.1"), (310, "10.3"), (370, "6.9")),
+    row(74, (50, "Maren"), (180, "28.9"), (240, "12.6"), (310, "14.8"), (370, "9.2")),
+]
+NAMES = ["Station", "Day", "Night", "Day", "Night"]
+
+
+def test_one_rule_over_all_columns_but_the_first_does_not_end_the_header():
+    table = build_table(
+        [row(10, (200, "Before"), (330, "After")), *DAYS], [rule(5), Rule(150, 400, 20), rule(42), rule(90)]
+    )
+    assert table is not None
+    head = tags(table.html())[:2]
+    assert head[0] == [("th", 1, ""), ("th", 2, "Before"), ("th", 2, "After")]
+    assert head[1] == [("th", 1, name) for name in NAMES]
+    assert table.head == 2
+
+
+def test_names_centred_over_columns_span_them_without_a_rule():
+    table = build_table([row(10, (207, "Before"), (340, "After")), *DAYS], [rule(5), rule(42), rule(90)])
+    assert table is not None
+    assert tags(table.html())[0] == [("th", 1, ""), ("th", 2, "Before"), ("th", 2, "After")]
+
+
+def test_a_full_rule_inside_the_header_does_not_end_it():
+    table = build_table(
+        [row(10, (50, "Place"), (180, "a"), (240, "b"), (310, "c"), (370, "d")), *DAYS],
+        [rule(5), rule(20), rule(42), rule(90)],
+    )
+    assert table is not None
+    body = [line for line in tags(table.html()) if line[0][0] == "td"]
+    assert [line[0][2] for line in body] == ["Harrow", "Selby", "Maren"]
+
+
+def test_rows_of_words_under_the_first_rule_are_no_header():
+    lines = [
+        row(10, (50, "Name"), (200, "Kind")), row(30, (50, "Alder"), (200, "tree")),
+        row(45, (50, "Basil"), (200, "herb")),
+        row(60, (50, "Sum"), (200, "2")), row(75, (50, "Mean"), (200, "1")),
+    ]  # fmt: skip
+    table = build_table(lines, [rule(5), rule(24), rule(90)])
+    assert table is not None
+    assert table.head == 1
+
+
+def test_a_name_raised_over_two_header_rows_comes_down():
+    lines = [
+        row(10, (200, "BLEU")),
+        row(17, (50, "Model")),
+        row(24, (180, "EN-DE"), (240, "EN-FR")),
+        row(50, (50, "Base"), (180, "27.3"), (240, "38.1")),
+        row(65, (50, "Big"), (180, "28.4"), (240, "41.8")),
+        row(80, (50, "Huge"), (180, "29.4"), (240, "42.8")),
+    ]
+    table = build_table(lines, [rule(5), Rule(170, 275, 20), rule(44), rule(95)])
+    assert table is not None
+    assert tags(table.html())[:2] == [
+        [("th", 1, ""), ("th", 2, "BLEU")], [("th", 1, "Model"), ("th", 1, "EN-DE"), ("th", 1, "EN-FR")],
+    ]  # fmt: skip
+
+
+def test_wrapped_names_beside_a_spanning_one_stay_whole():
+    lines = [
+        row(10, (50, "Data"), (200, "Score"), (310, "Inference")),
+        row(22, (50, "set"), (180, "all"), (240, "some"), (310, "time")),
+        row(50, (50, "Base"), (180, "27.3"), (240, "38.1"), (310, "1.5")),
+        row(65, (50, "Big"), (180, "28.4"), (240, "41.8"), (310, "2.5")),
+    ]
+    table = build_table(lines, [rule(5), Rule(170, 265, 17), rule(44), rule(95)])
+    assert table is not None
+    assert tags(table.html())[:2] == [
+        [("th", 1, ""), ("th", 2, "Score"), ("th", 1, "")],
+        [("th", 1, "Data set"), ("th", 1, "all"), ("th", 1, "some"), ("th", 1, "Inference time")],
+    ]
+
+
+def test_where_only_the_header_lacks_its_rule_the_numbers_below_are_none_of_it():
+    lines = [
+        row(10, (50, "Variable"), (200, "Coefficient"), (300, "Error")),
+        *(row(24 + 14 * i, (50, f"name{i}"), (200, f"{i}.5"), (300, f"0.{i}")) for i in range(4)),
+    ]
+    table = build_table(lines, [rule(35 + 14 * i) for i in range(4)])
+    assert table is not None
+    assert tags(table.html())[0] == [("th", 1, "Variable"), ("th", 1, "Coefficient"), ("th", 1, "Error")]
+    assert len(table.rows) == 5
