@@ -10,8 +10,8 @@ from typing import Any
 from rag_ingest.ocr.layout_areas import tidy_areas
 from rag_ingest.ocr.layout_blocks import Block, Context, blocks_of
 from rag_ingest.ocr.layout_glyphs import with_powers
-from rag_ingest.ocr.layout_headings import PageStyle
-from rag_ingest.ocr.layout_lines import Line, dominant_size, is_turned, pieces, union, without_doubles
+from rag_ingest.ocr.layout_headings import PageStyle, begins_like_note
+from rag_ingest.ocr.layout_lines import Line, dominant_size, is_turned, overlap_1d, pieces, union, without_doubles
 from rag_ingest.ocr.layout_order import reading_order
 from rag_ingest.ocr.layout_regions import Region, assign, resolve
 from rag_ingest.ocr.layout_rules import Ink
@@ -60,7 +60,7 @@ def assemble(
     areas = tidy_areas(assign(flat, regions), context.style, size_pt)
     order = reading_order([area.tight for area in areas])
     blocks = [block for i in order for block in blocks_of(areas[i], context)]
-    blocks = _with_run_ins(blocks, context)
+    blocks = _whole_notes(_with_run_ins(blocks, context), context)
     if first:
         blocks = with_title(blocks, context.style)
     furniture = [p.text for p in margin] + [b.text for b in blocks if b.kind == "furniture"]
@@ -99,6 +99,29 @@ def _runs_in(heading: Block, after: Block) -> bool:
         and abs(heading.bbox[0] - after.bbox[0]) < 2 * em
     )
     return full and below and same and after.bbox[3] - after.bbox[1] > 1.6 * em
+
+
+def _whole_notes(blocks: Sequence[Block], context: Context) -> list[Block]:
+    """What stands right under a footnote in its type and column, without a mark of its own, belongs to it."""
+    out = list(blocks)
+    for first in [b for b in blocks if b.kind == "footnote"]:
+        note = first
+        while (after := next((b for b in out if _carries_on(note, b)), None)) is not None:
+            text = join_lines([note.text, after.text], context.vocabulary)
+            grown = replace(note, text=text, bbox=union([note.bbox, after.bbox]))
+            out = [grown if b is note else b for b in out if b is not after]
+            note = grown
+    return out
+
+
+def _carries_on(note: Block, block: Block) -> bool:
+    if block.kind != "text" or begins_like_note(block.text) or abs(block.size_pt - note.size_pt) > 0.6:
+        return False
+    em = max(note.size_pt, 4.0)
+    wide = overlap_1d(note.bbox[0], note.bbox[2], block.bbox[0], block.bbox[2])
+    inside = wide > 0.8 * min(note.bbox[2] - note.bbox[0], block.bbox[2] - block.bbox[0])
+    below = -0.4 * em < block.bbox[1] - note.bbox[3] < 0.7 * em
+    return inside and below and block.bbox[0] < note.bbox[0] + em
 
 
 def _run_on(blocks: Sequence[Block], context: Context) -> list[Block]:

@@ -86,6 +86,20 @@ def test_a_footnote_goes_to_the_end():
     assert made.markdown.endswith("1 A note in small type.")
 
 
+def test_all_lines_of_a_footnote_go_to_the_end():
+    lines = [
+        *paragraph("left column words are here", 60, 600),
+        line("1 A note in small type, whose first line is set in and", 66, 660, size=7),
+        line("second line of the note.", 60, 668, size=7),
+        line("2 Another note that needs a further", 66, 676, size=7),
+        line("line as well.", 60, 684, size=7),
+        *paragraph("right column words are here", 320, 600),
+    ]  # fmt: skip
+    made = put_together(lines, [])
+    notes = "1 A note in small type, whose first line is set in and second line of the note."
+    assert made.markdown.endswith(f"line3\n\n{notes}\n\n2 Another note that needs a further line as well.")
+
+
 def test_text_printed_twice_over_itself_comes_once():
     lines = [*paragraph("shadowed words are here", 60, 100), *paragraph("shadowed words are here", 60.4, 100.8)]
     made = put_together(lines, [])
