@@ -16,6 +16,11 @@ REFERENCE = re.compile(r"^(\[\d{1,3}\]|\[[A-Z][A-Za-z+]*\s?\d{2}[a-z]?\]|\d{1,3}
 _SENTENCE_END = re.compile(r"[.!?:;]['\"”’)\]]*$")
 _HYPHEN_END = re.compile(r"(?<=\w)[-‐\u2010]$")
 _WORD = re.compile(r"[^\W\d_]+(?:-[^\W\d_]+)*")
+_CUT_WORD = re.compile(r"(\w+(?:-\w+)*)[-‐]$")
+_NEXT_WORD = re.compile(r"\w+(?:-\w+)*")
+_CUT_ADDRESS = re.compile(r"https?://\S*[/_]$")
+_SMALL_WORDS = frozenset(["a", "and", "at", "by", "for", "in", "of", "on", "or", "the", "to"])
+"""Inside a compound of three words or more (`state-of-the-art`), these are whole."""
 _KEEP_AFTER = frozenset(
     [
         "self",
@@ -136,6 +141,9 @@ class _Frame:
 def join_lines(lines: Sequence[str], vocabulary: Set[str] = frozenset()) -> str:
     """Lines into one text; a hyphen at a line's end goes where the word continues in lower case.
 
+    It stays where what follows holds a hyphen itself and a part is a whole word: `English-` and `to-German`, but not
+    `chlorpyri-` and `fos-induced`. A web address cut at a slash is joined.
+
     Args:
         lines: without their line ends.
         vocabulary: words of the page, lower case; a compound or a whole word seen there decides.
@@ -152,23 +160,39 @@ def join_lines(lines: Sequence[str], vocabulary: Set[str] = frozenset()) -> str:
 def vocabulary_of(texts: Sequence[str]) -> frozenset[str]:
     """Words and hyphenated compounds, lower case, those cut by a line's end left out."""
     found: set[str] = set()
+    cut = False
     for text in texts:
-        found.update(word.lower() for word in _WORD.findall(text.rstrip("-")))
+        words = [word.lower() for word in _WORD.findall(text)]
+        whole = words[1:] if cut and words and text[:1].islower() else words
+        cut = bool(_HYPHEN_END.search(text.rstrip()))
+        found.update(whole[:-1] if cut else whole)
     return frozenset(found)
 
 
 def _glue(before: str, text: str, vocabulary: Set[str]) -> str:
+    if _CUT_ADDRESS.search(before) and text[0].islower():
+        return before + text
     if not _HYPHEN_END.search(before):
         return f"{before} {text}"
-    first, second = re.search(r"(\w+)[-‐]$", before), re.match(r"\w+", text)
+    first, second = _CUT_WORD.search(before), _NEXT_WORD.match(text)
     if first is None or second is None or not text[0].islower():
         return before + text
-    head, tail = first.group(1).lower(), second.group(0).lower()
-    if head + tail in vocabulary:
-        return before[:-1] + text
-    if f"{head}-{tail}" in vocabulary or head in _KEEP_AFTER or not head.isalpha():
-        return before + text
-    return before[:-1] + text
+    keeps = _keeps_hyphen(first.group(1).lower(), second.group(0).lower(), vocabulary)
+    return (before if keeps else before[:-1]) + text
+
+
+def _keeps_hyphen(first: str, second: str, vocabulary: Set[str]) -> bool:
+    """Whether `first-` at a line's end and `second` below are a compound; both may hold hyphens themselves."""
+    head, tail = first.rpartition("-")[2], second.partition("-")[0]
+    for a, b in ((first, second), (head, tail)):
+        if a + b in vocabulary:
+            return False
+        if f"{a}-{b}" in vocabulary:
+            return True
+    if head in _KEEP_AFTER or not head.isalpha() or ("-" in first and head in _SMALL_WORDS):
+        return True
+    whole = tail in _SMALL_WORDS or len(tail) == 1 or not vocabulary.isdisjoint((head, tail))
+    return "-" in second and whole
 
 
 def continues(before: str, after: str) -> bool:

@@ -36,6 +36,15 @@ def texts(lines: list[Line], **kwargs: bool) -> list[str]:
         (["a self-", "attention layer"], frozenset(), "a self-attention layer"),
         (["the multi-", "head layer"], frozenset({"multi-head"}), "the multi-head layer"),
         (["pre-", "training"], frozenset({"pretraining"}), "pretraining"),
+        (["English-", "to-German translation"], frozenset(), "English-to-German translation"),
+        (["the root-", "mean-square error"], frozenset({"root"}), "the root-mean-square error"),
+        (["as chlorpyri-", "fos-induced"], frozenset({"induced"}), "as chlorpyrifos-induced"),
+        (["root-mean-", "square"], frozenset({"root-mean-square"}), "root-mean-square"),
+        (["state-of-the-", "art"], frozenset(), "state-of-the-art"),
+        (["the experi-", "ment-driven"], frozenset({"experiment"}), "the experiment-driven"),
+        (["a cross-vali-", "dation"], frozenset(), "a cross-validation"),
+        (["see https://example.org/a/", "page.html"], frozenset(), "see https://example.org/a/page.html"),
+        (["either/", "or"], frozenset(), "either/ or"),
         (["Kanda-", "Smith"], frozenset(), "Kanda-Smith"),
         (["pages 10-", "20"], frozenset(), "pages 10-20"),
         (["one", "two"], frozenset(), "one two"),
@@ -48,7 +57,13 @@ def test_hyphens_at_line_ends(lines: list[str], vocabulary: frozenset[str], join
 
 def test_the_page_teaches_its_compounds():
     assert "multi-head" in vocabulary_of(["We use Multi-head attention, trans-"])
-    assert "trans" in vocabulary_of(["We use Multi-head attention, trans-"])
+    assert vocabulary_of(["Attention, trans-", "lation with", "The root is"]) == {
+        "attention",
+        "with",
+        "the",
+        "root",
+        "is",
+    }
 
 
 def test_an_indent_begins_a_paragraph():
