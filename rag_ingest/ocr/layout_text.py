@@ -189,7 +189,7 @@ def _keeps_hyphen(first: str, second: str, vocabulary: Set[str]) -> bool:
             return False
         if f"{a}-{b}" in vocabulary:
             return True
-    if head in _KEEP_AFTER or not head.isalpha() or ("-" in first and head in _SMALL_WORDS):
+    if head in _KEEP_AFTER or len(head) == 1 or not head.isalpha() or ("-" in first and head in _SMALL_WORDS):
         return True
     whole = tail in _SMALL_WORDS or len(tail) == 1 or not vocabulary.isdisjoint((head, tail))
     return "-" in second and whole

@@ -44,6 +44,7 @@ def texts(lines: list[Line], **kwargs: bool) -> list[str]:
         (["the experi-", "ment-driven"], frozenset({"experiment"}), "the experiment-driven"),
         (["a cross-vali-", "dation"], frozenset(), "a cross-validation"),
         (["see https://example.org/a/", "page.html"], frozenset(), "see https://example.org/a/page.html"),
+        (["catechin-4-ol-O-", "glycopyranoside"], frozenset(), "catechin-4-ol-O-glycopyranoside"),
         (["either/", "or"], frozenset(), "either/ or"),
         (["Kanda-", "Smith"], frozenset(), "Kanda-Smith"),
         (["pages 10-", "20"], frozenset(), "pages 10-20"),
