@@ -26,7 +26,7 @@ from rag_ingest.ocr.layout_rules import Ink
 from rag_ingest.ocr.layout_turn import quarter_turns, turn_box, turn_lines, turned_image, turned_size
 from rag_ingest.types import Failure, Page, PageMarkdown, TextLine
 
-_VERSION = "1"
+_VERSION = "2"
 """Raise when the same page would come out differently."""
 
 OcrMode = Literal["auto", "never", "always"]

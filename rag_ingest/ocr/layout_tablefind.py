@@ -11,7 +11,7 @@ from rag_ingest.ocr.layout_rules import Ink, Rule
 from rag_ingest.types import BBox
 
 _TABLE = re.compile(
-    r"^(?:Extended Data |Supplementary |Suppl?\. )?(?:Table|TABLE|Tab\.)[\s\-‐‑–]*[A-Z]?\.?(?:\d|[IVX]+\b)"
+    r"^(?:Extended Data |Supplement(?:al|ary) |Suppl?\. )?(?:Table|TABLE|Tab\.)[\s\-‐‑–]*[A-Z]?\.?(?:\d|[IVX]+\b)"
 )
 _SHORTEST_RULE_PT = 40.0
 _CAPTION_PT = 80.0

@@ -34,7 +34,7 @@ def head_rows(
         box: left and right edge of the table's text.
     """
     data = next((i for i, row in enumerate(texts[:_MOST_ROWS]) if _is_data(row)), None)
-    most = max(1, min(_MOST_ROWS, len(texts) // 2))
+    most = max(1, min(_MOST_ROWS, len(texts) // 2), min(3, len(texts) - 1) if data is None else 1)
     ruled = [sum(m < height for m in middles) for height in _full_width(rules, *box)]
     ends = [n for n in ruled if 0 < n < len(texts) and n <= most]
     if data in ends and any(len(row) > 1 for row in texts[ends[0] : data]):

@@ -99,6 +99,7 @@ def build_table(parts: Sequence[Line], rules: Sequence[Rule]) -> Table | None:
     if len(columns) < 2:
         return None
     rows, head = _with_raised(rows, columns, head)
+    rows = rows[:head] + _with_group_names(rows[head:], columns, heights)
     grid = [_cells(row, columns, header=i < head) for i, row in enumerate(rows)]
     grid[:head] = _with_spans(grid[:head], rows[:head], columns, rules)
     grid, head = merge_wrapped(grid, [row.bbox for row in rows], head, heights)
@@ -181,6 +182,39 @@ def _with_raised(rows: list[_Row], columns: Sequence[tuple[float, float]], head:
         else:
             i += 1
     return out, head
+
+
+def _with_group_names(
+    rows: Sequence[_Row], columns: Sequence[tuple[float, float]], heights: Sequence[float]
+) -> list[_Row]:
+    """Body cells set between two lines are names of all rows from one rule to the next; they go to the first."""
+    out = list(rows)
+    for name in rows[1:-1]:
+        i = next(k for k, row in enumerate(out) if row is name)
+        if not 0 < i < len(out) - 1:
+            continue
+        high = name.bbox[3] - name.bbox[1]
+        group = [r for r in out if r is not name and not _parted(r, name, heights)]
+        near = max(name.middle - out[i - 1].middle, out[i + 1].middle - name.middle) < 0.8 * high
+        if not near or len(group) < 2 or out[i - 1] not in group or out[i + 1] not in group:
+            continue
+        mine = _held(name, columns)
+        alone = not any(mine & _held(row, columns) for row in group)
+        centred = abs((group[0].middle + group[-1].middle) / 2 - name.middle) < 0.6 * high
+        home = group[0] if alone and centred and len(group) % 2 == 0 else out[i - 1]
+        if not mine & _held(home, columns):
+            segments = sorted((*home.segments, *name.segments), key=lambda s: s.bbox[0])
+            out = [_Row(tuple(segments)) if r is home else r for r in out if r is not name]
+    return out
+
+
+def _held(row: _Row, columns: Sequence[tuple[float, float]]) -> set[int]:
+    return {c.column + k for c in _cells(row, columns, header=False) for k in range(c.span)}
+
+
+def _parted(a: _Row, b: _Row, heights: Sequence[float]) -> bool:
+    low, high = sorted((a.middle, b.middle))
+    return any(low < h < high for h in heights)
 
 
 def _with_spans(

@@ -236,3 +236,28 @@ def test_where_only_the_header_lacks_its_rule_the_numbers_below_are_none_of_it()
     assert table is not None
     assert tags(table.html())[0] == [("th", 1, "Variable"), ("th", 1, "Coefficient"), ("th", 1, "Error")]
     assert len(table.rows) == 5
+
+
+def test_a_name_set_between_two_rows_goes_to_the_first_of_its_group():
+    lines = [
+        row(10, (50, "Layers"), (150, "Form"), (250, "Score")),
+        row(30, (150, "short"), (250, "0.965")), row(36, (50, "6")), row(42, (150, "long"), (250, "0.969")),
+        row(62, (150, "short"), (250, "0.938")), row(68, (50, "4")), row(74, (150, "long"), (250, "0.952")),
+    ]  # fmt: skip
+    table = build_table(lines, [rule(5), rule(24), rule(56), rule(90)])
+    assert table is not None
+    assert cells(table.html())[1:] == [
+        ["6", "short", "0.965"], ["", "long", "0.969"], ["4", "short", "0.938"], ["", "long", "0.952"],
+    ]  # fmt: skip
+
+
+def test_lines_of_a_wrapped_cell_keep_their_order_beside_centred_cells():
+    lines = [
+        row(10, (50, "Plant"), (150, "Solvent"), (300, "Way")),
+        row(30, (150, "water,")), row(42, (150, "ethyl")), row(48, (50, "Alder"), (300, "TLC")),
+        row(54, (150, "acetate,")), row(66, (150, "butanol")),
+        row(90, (50, "Basil"), (150, "ethanol"), (300, "HPLC")),
+    ]  # fmt: skip
+    table = build_table(lines, [rule(5), rule(24), rule(80), rule(99)])
+    assert table is not None
+    assert cells(table.html())[1] == ["Alder", "water, ethyl acetate, butanol", "TLC"]
