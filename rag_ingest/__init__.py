@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any
 import rag_ingest.ocr as _ocr_stage
 
 if TYPE_CHECKING:
+    import inspect
+
     from rag_ingest.api import ingest, ocr, search, split_markdown
     from rag_ingest.config import Config
     from rag_ingest.pipeline import Pipeline
@@ -35,6 +37,15 @@ class _CallableStage(ModuleType):
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         return import_module("rag_ingest.api").ocr(*args, **kwargs)
+
+    @property
+    def __signature__(self) -> inspect.Signature:
+        import inspect
+
+        return inspect.signature(import_module("rag_ingest.api").ocr)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return import_module, (self.__name__,)
 
 
 sys.modules[_ocr_stage.__name__].__class__ = _CallableStage

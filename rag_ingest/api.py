@@ -13,10 +13,11 @@ from rag_ingest.config import Config
 from rag_ingest.embed.bundled import bundled_token_counter
 from rag_ingest.errors import ConfigError
 from rag_ingest.parse.document import parse_markdown
-from rag_ingest.pipeline import PageResult, Paths, Pipeline, collect
+from rag_ingest.pipeline import PageResult, Paths, Pipeline
 from rag_ingest.report import IngestReport
 from rag_ingest.split import SplitOptions, split
 from rag_ingest.store.knowledge_base import KnowledgeBase
+from rag_ingest.store.where import parse_where
 from rag_ingest.types import Chunk, Failure, SearchHit, SourceDocument, TokenCounter
 
 SearchMode = Literal["hybrid", "vector", "text"]
@@ -74,13 +75,14 @@ def search(
     """
     if not query.strip():
         raise ConfigError("the query is empty: write some words to look for")
+    condition = parse_where(where) if where and where.strip() else None
     with KnowledgeBase.open(str(db)) as kb:
         if mode == "text":
-            return kb.search(query, None, mode=mode, k=k, where=where)
+            return kb.search(query, None, mode=mode, k=k, where=condition)
         with Pipeline(config or kb.config(Config())) as pipeline:
             kb.require_embedder(pipeline.embedder.name, pipeline.embedder.dimension)
             vector = pipeline.embedder.embed_queries([query])[0]
-            return kb.search(query, vector, mode=mode, k=k, where=where)
+            return kb.search(query, vector, mode=mode, k=k, where=condition)
 
 
 def ocr(
@@ -95,8 +97,7 @@ def ocr(
     """
     config = config or Config()
     with Pipeline(replace(config, engine=engine) if engine else config) as pipeline:
-        for item in collect(pipeline.recognize(pipeline.read(_as_list(paths)))):
-            yield item if isinstance(item, Failure) else (item[0].document, item[1])
+        yield from pipeline.pages(_as_list(paths))
 
 
 def split_markdown(text: str, max_tokens: int = 256, count_tokens: TokenCounter | None = None) -> list[Chunk]:

@@ -11,15 +11,22 @@ import logging
 import os
 import sys
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from typer.core import TyperGroup
 
 from rag_ingest import __version__
-from rag_ingest.errors import ConfigError, ModelError, RagIngestError, StoreMismatchError
+from rag_ingest.errors import ConfigError, ModelError, NoKnowledgeBaseError, RagIngestError, StoreMismatchError
+
+if TYPE_CHECKING:
+    from rag_ingest.config import Config
 
 EXIT_ERROR, EXIT_USAGE, EXIT_FAILURES = 1, 2, 3
+
+
+# Typer carries its own click, and shows no name for the base of its usage errors.
+_USAGE_ERRORS: type[Exception] = next(b for b in typer.BadParameter.__mro__ if b.__name__ == "ClickException")
 
 
 class Commands(TyperGroup):
@@ -30,12 +37,18 @@ class Commands(TyperGroup):
         try:
             return super().invoke(ctx)
         except RagIngestError as e:
-            usage = isinstance(e, ConfigError | ModelError | StoreMismatchError)
+            usage = isinstance(e, ConfigError | ModelError | NoKnowledgeBaseError | StoreMismatchError)
             typer.echo(f"error: {e}", err=True)
             raise typer.Exit(EXIT_USAGE if usage else EXIT_ERROR) from e
         except KeyboardInterrupt:
             typer.echo("interrupted", err=True)
             raise typer.Exit(EXIT_ERROR) from None
+        except (BrokenPipeError, typer.Exit, typer.Abort, _USAGE_ERRORS):
+            raise
+        except Exception as e:
+            logging.getLogger("rag_ingest").debug("", exc_info=True)
+            typer.echo(f"error: {type(e).__name__}: {e} (rag-ingest -v … shows where)", err=True)
+            raise typer.Exit(EXIT_ERROR) from e
 
 
 app = typer.Typer(
@@ -102,11 +115,16 @@ def ingest(
 ) -> None:
     """Read PDFs and images into a knowledge base; what is in it and unchanged is left alone."""
     from rag_ingest.config import load_config
+
+    options = load_config(config, [*(settings or []), *_password(password)], engine=engine, runner=runner)
+    _ingest(paths, db, options, as_json)
+
+
+def _ingest(paths: list[str], db: Path, options: Config, as_json: bool) -> None:
     from rag_ingest.console import IngestProgress, print_ingest_report
     from rag_ingest.load.discover import find_sources
     from rag_ingest.types import Source
 
-    options = load_config(config, [*(settings or []), *_password(password)], engine=engine, runner=runner)
     found = list(find_sources(paths))
     if not any(isinstance(item, Source) for item in found):
         raise ConfigError(
@@ -115,7 +133,7 @@ def ingest(
     from rag_ingest.api import ingest as run
 
     with IngestProgress(len(found)) as progress:
-        report = run(paths, db, config=options, progress=progress)
+        report = run(found, db, config=options, progress=progress)
     if as_json:
         _print_json(report.as_json())
     print_ingest_report(report)
@@ -134,15 +152,21 @@ def retry(
     password: PasswordOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Read failed pages and sources again; what was read stays."""
+    """Read failed pages and sources again, by the engine and embedder of before; what was read stays."""
+    from rag_ingest.config import load_config
     from rag_ingest.store.knowledge_base import KnowledgeBase
 
     with KnowledgeBase.open(str(db)) as kb:
         sources = list(dict.fromkeys(failure.source for failure in kb.failures()))
+        used = {found.engine for source in sources if (found := kb.document_for(source)) and found.engine}
+        base = dict(kb.settings)
     if not sources:
         typer.echo("nothing failed", err=True)
-    else:
-        ingest(sources, db, config, engine, settings, None, password, as_json)
+        return
+    if len(used) == 1:
+        base["engine"] = used.pop()
+    options = load_config(config, [*(settings or []), *_password(password)], base=base, engine=engine)
+    _ingest(sources, db, options, as_json)
 
 
 @app.command()
@@ -163,10 +187,14 @@ def search(
     from rag_ingest.api import search as run
     from rag_ingest.config import load_config
     from rag_ingest.console import hit_json, print_hits
+    from rag_ingest.store.knowledge_base import KnowledgeBase
 
     if mode not in ("hybrid", "vector", "text"):
         raise ConfigError(f"--mode {mode!r} is not one of hybrid, vector, text")
-    options = load_config(config, settings or []) if config or settings else None
+    options = None
+    if config or settings:
+        with KnowledgeBase.open(str(db)) as kb:
+            options = load_config(config, settings or [], base=kb.settings)
     hits = run(query, db, mode=mode, k=k, where=where, config=options)  # type: ignore[arg-type]  # checked above
     if as_json:
         for hit in hits:

@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from rag_ingest.report import DocumentReport, IngestReport, failure_json
+from rag_ingest.report import DocumentReport, EngineChosen, IngestReport, failure_json
 from rag_ingest.types import Chunk, Failure, PageMarkdown, SearchHit
 
 SHOWN_FAILURES = 20
@@ -51,6 +51,11 @@ class _Progress:
     def _share_of_open_document(self) -> float:
         return 0.0
 
+    def __call__(self, event: object) -> None:
+        """Takes one event."""
+        if isinstance(event, EngineChosen):
+            err.print(f"engine: {event.name} ({event.reason})", markup=False)
+
     def line(self, text: str) -> None:
         """One line for a log file; a terminal has the bar."""
         if not err.is_terminal:
@@ -67,6 +72,7 @@ class IngestProgress(_Progress):
 
     def __call__(self, event: object) -> None:
         """Takes one event."""
+        super().__call__(event)
         if isinstance(event, DocumentReport):
             self.documents += 1
             self.open_pages = self.open_done = 0
@@ -112,7 +118,9 @@ def print_ingest_report(report: IngestReport) -> None:
     failed = f", {report.pages_failed} failed" if report.pages_failed else ""
     cached = f", {report.pages_cached} from the ledger" if report.pages_cached else ""
     table.add_row("documents", documents)
-    table.add_row("pages", f"{report.pages_read} read{cached}{failed}")
+    cut = f", {report.pages_cut} cut at the token limit" if report.pages_cut else ""
+    empty = f", {report.pages_empty} without any text" if report.pages_empty else ""
+    table.add_row("pages", f"{report.pages_read} read{cached}{failed}{cut}{empty}")
     table.add_row("chunks", f"{report.chunks} written")
     table.add_row("engine", f"{report.engine} ({report.engine_reason})")
     table.add_row("embedder", report.embedder)
@@ -173,7 +181,8 @@ def print_status(status: Any, db: str) -> None:
     table.add_row("documents", str(status.documents))
     table.add_row("pages", ", ".join(f"{n} {state}" for state, n in sorted(status.pages.items())) or "none")
     table.add_row("chunks", str(status.chunks))
-    table.add_row("engines", "; ".join(map(str, status.engines)) or "none")
+    engines = [f"{e['engine']} {e['fingerprint']} with {e['embedder']}: {e['documents']}" for e in status.engines]
+    table.add_row("engines", "\n".join(engines) or "none")
     out.print(table)
     for failure in status.failures:
         page = f" page {failure.page}" if failure.page else ""

@@ -5,6 +5,7 @@
     │   └── MissingExtraError  a package is not installed; names the extra
     ├── ModelError             weights or tokenizer missing or unreadable (exit code 2)
     ├── StoreError             the database can't be used
+    │   ├── NoKnowledgeBaseError  there is none at that place     (exit code 2)
     │   └── StoreMismatchError written by another embedder                (exit code 2)
     ├── LoadError              one source can't be read
     │   ├── UnsupportedSourceError
@@ -27,6 +28,7 @@ __all__ = [
     "LoadTimeout",
     "MissingExtraError",
     "ModelError",
+    "NoKnowledgeBaseError",
     "OcrError",
     "OcrTimeout",
     "RagIngestError",
@@ -59,6 +61,10 @@ class ModelError(RagIngestError):
 
 class StoreError(RagIngestError):
     """The database can't be opened, read or written."""
+
+
+class NoKnowledgeBaseError(StoreError):
+    """There is no knowledge base at that place, and none can be made there."""
 
 
 class StoreMismatchError(StoreError):

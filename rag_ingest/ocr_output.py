@@ -6,12 +6,12 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 
-from rag_ingest.api import ocr
 from rag_ingest.config import Config
 from rag_ingest.console import OcrProgress, print_failures
 from rag_ingest.errors import ConfigError
 from rag_ingest.load.discover import find_sources
-from rag_ingest.pipeline import PageResult
+from rag_ingest.pipeline import PageResult, Pipeline
+from rag_ingest.report import EngineChosen
 from rag_ingest.types import Failure, PageMarkdown, Source
 
 
@@ -42,10 +42,13 @@ def write_markdown(paths: Sequence[str], output: Path | None, config: Config) ->
     to_file = output is not None and not output.is_dir() and output.suffix.lower() in (".md", ".markdown", ".txt")
     if to_file and len(sources) > 1:
         raise ConfigError(f"{len(sources)} documents can't go into one file: give a folder instead of {output}")
+    if output is not None:
+        _prepare(output.parent if to_file else output)
     failures: list[Failure] = []
     taken: set[str] = set()
-    with OcrProgress(len(sources)) as progress:
-        for item in ocr(paths, config=config):
+    with Pipeline(config) as pipeline, OcrProgress(len(found)) as progress:
+        progress(EngineChosen(pipeline.engine.name, pipeline.engine_reason))
+        for item in pipeline.pages(found):
             if isinstance(item, Failure):
                 failures.append(item)
                 progress.document(item.source, [])
@@ -60,10 +63,20 @@ def write_markdown(paths: Sequence[str], output: Path | None, config: Config) ->
                 sys.stdout.flush()
             else:
                 target = output if to_file else output / _free_name(document.source, taken)
-                target.parent.mkdir(parents=True, exist_ok=True)
-                target.write_text(text, encoding="utf-8")
+                try:
+                    target.write_text(text, encoding="utf-8")
+                except OSError as e:
+                    raise ConfigError(f"{target} can't be written: {e.strerror}") from e
     print_failures(failures)
     return not failures
+
+
+def _prepare(folder: Path) -> None:
+    """Before the first page: what can't be written is said at once."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as e:
+        raise ConfigError(f"{folder} can't be made a folder for the output: {e.strerror}") from e
 
 
 def _free_name(source: str, taken: set[str]) -> str:

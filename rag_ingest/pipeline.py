@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass, field, replace
@@ -20,7 +21,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from rag_ingest import registry
 from rag_ingest.config import Config, section_of
-from rag_ingest.errors import LoadError
+from rag_ingest.errors import LoadError, OcrError, RagIngestError
 from rag_ingest.load.discover import find_sources
 from rag_ingest.parse.document import assemble
 from rag_ingest.split import split
@@ -41,11 +42,14 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+log = logging.getLogger(__name__)
+
 SPLITTER_VERSION = 1
 """Counts up when parse or split make other chunks of the same Markdown and options."""
 
 PageResult: TypeAlias = PageMarkdown | Failure
-Paths: TypeAlias = Sequence[str | PathLike[str]]
+Paths: TypeAlias = Sequence[str | PathLike[str] | Source | Failure]
+"""Files, folders, globs and URLs; or what `find_sources` made of them."""
 
 
 @dataclass(frozen=True)
@@ -85,7 +89,7 @@ def read(
         try:
             document = medium.open(source)
         except LoadError as e:
-            yield Failure(source.uri, None, "load", str(e))
+            yield Failure(source.uri, None, "load", str(e).removeprefix(f"{source.uri}: "))
             continue
         work = plan(document)
         yield work
@@ -119,9 +123,24 @@ def placed(stream: Iterable[Work | PageResult]) -> Iterator[Work | PageResult]:
 
 def _recognize(held: Sequence[Work | Page | Failure], engine: Engine) -> Iterator[Work | PageResult]:
     pages = [item for item in held if isinstance(item, Page)]
-    results = iter(engine.recognize(pages) if pages else [])
+    results = iter(_results(pages, engine) if pages else [])
     for item in held:
         yield next(results) if isinstance(item, Page) else item
+
+
+def _results(pages: Sequence[Page], engine: Engine) -> Sequence[PageResult]:
+    """An engine that breaks down over a batch costs that batch; one that says what is wrong with the set-up raises."""
+    try:
+        results = engine.recognize(pages)
+    except RagIngestError:
+        raise
+    except Exception as e:
+        log.debug("engine %s failed", engine.name, exc_info=True)
+        reason = f"engine {engine.name} failed: {type(e).__name__}: {e}"
+        return [Failure("", page.number, "ocr", reason, page.doc_id) for page in pages]
+    if len(results) != len(pages):
+        raise OcrError(f"engine {engine.name} gave {len(results)} results for {len(pages)} pages")
+    return results
 
 
 def collect(stream: Iterable[Work | PageResult]) -> Iterator[tuple[Work, list[PageResult]] | Failure]:
@@ -227,7 +246,10 @@ class Pipeline:
 
     def read(self, paths: Paths, plan: Plan = all_pages) -> Iterator[Work | Page | Failure]:
         """Finds, opens and renders."""
-        return read(find_sources(paths), self.loader, plan=plan, image=self.engine.needs_image)
+        found = (
+            one for path in paths for one in ([path] if isinstance(path, Source | Failure) else find_sources([path]))
+        )
+        return read(_once(found), self.loader, plan=plan, image=self.engine.needs_image)
 
     def recognize(self, stream: Iterable[Work | Page | Failure]) -> Iterator[Work | PageResult]:
         """Runs the engine, and stamps what it read with this pipeline's fingerprint."""
@@ -235,17 +257,22 @@ class Pipeline:
         for item in placed(recognize(stream, self.engine)):
             yield replace(item, fingerprint=fingerprint) if isinstance(item, PageMarkdown) else item
 
+    def pages(self, paths: Paths) -> Iterator[tuple[SourceDocument, list[PageResult]] | Failure]:
+        """Load and OCR: each document with its pages in order, a failed one in its place; and sources that failed."""
+        for item in collect(self.recognize(self.read(paths))):
+            yield item if isinstance(item, Failure) else (item[0].document, item[1])
+
     def documents(self, paths: Paths) -> Iterator[Document | Failure]:
         """Load, OCR and parse: one `Document` a paper, and the failures on the way."""
-        for item in collect(self.recognize(self.read(paths))):
+        for item in self.pages(paths):
             if isinstance(item, Failure):
                 yield item
                 continue
-            work, results = item
+            document, results = item
             yield from (r for r in results if isinstance(r, Failure))
             pages = [r for r in results if isinstance(r, PageMarkdown)]
             if pages:
-                yield assemble(work.document, pages)
+                yield assemble(document, pages)
 
     def chunks(self, document: Document) -> list[Chunk]:
         """Splits a document within the embedder's token budget."""
@@ -267,6 +294,17 @@ def choose_engine(config: Config) -> tuple[str, str]:
     if not there:
         return "layout", f"{device} is there, but not the weights of {config.ocr.model}: {why}"
     return "lightonocr", f"{device} is there, and the weights of {config.ocr.model}: {why}"
+
+
+def _once(found: Iterable[Source | Failure]) -> Iterator[Source | Failure]:
+    """A file that is reached in two ways is read once."""
+    seen: set[str] = set()
+    for item in found:
+        if isinstance(item, Source):
+            if item.uri in seen:
+                continue
+            seen.add(item.uri)
+        yield item
 
 
 def _check(part: object) -> None:

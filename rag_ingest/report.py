@@ -5,9 +5,17 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from rag_ingest.types import Failure
+from rag_ingest.types import Failure, PageMarkdown
 
 DocumentOutcome = Literal["added", "updated", "unchanged", "duplicate", "partial", "failed"]
+
+
+@dataclass(frozen=True)
+class EngineChosen:
+    """The engine of this run, and why it is this one."""
+
+    name: str
+    reason: str
 
 
 @dataclass(frozen=True)
@@ -35,7 +43,12 @@ class DocumentReport:
 
 @dataclass
 class IngestReport:
-    """Sums over one run; `failures` holds everything that went wrong in it."""
+    """Sums over one run; `failures` holds everything that went wrong in it.
+
+    Attributes:
+        pages_cut: pages that ended at the engine's token limit.
+        pages_empty: pages in which the engine found no text.
+    """
 
     db: str
     engine: str = ""
@@ -45,6 +58,8 @@ class IngestReport:
     pages_read: int = 0
     pages_cached: int = 0
     pages_failed: int = 0
+    pages_cut: int = 0
+    pages_empty: int = 0
     chunks: int = 0
     seconds: float = 0.0
     interrupted: bool = False
@@ -53,10 +68,17 @@ class IngestReport:
     def add(self, document: DocumentReport) -> None:
         """Counts one document."""
         self.documents[document.outcome] = self.documents.get(document.outcome, 0) + 1
-        self.pages_read += document.pages_read
         self.pages_cached += document.pages_cached
-        self.pages_failed += document.pages_failed
         self.chunks += document.chunks
+
+    def count(self, page: PageMarkdown | Failure) -> None:
+        """Counts one page that the engine was given in this run."""
+        if isinstance(page, Failure):
+            self.pages_failed += 1
+            return
+        self.pages_read += 1
+        self.pages_cut += page.finish_reason == "length"
+        self.pages_empty += not page.markdown.strip()
 
     def as_json(self) -> dict[str, Any]:
         """The object that `rag-ingest ingest --json` prints."""
@@ -66,7 +88,13 @@ class IngestReport:
             "engine_reason": self.engine_reason,
             "embedder": self.embedder,
             "documents": dict(sorted(self.documents.items())),
-            "pages": {"read": self.pages_read, "cached": self.pages_cached, "failed": self.pages_failed},
+            "pages": {
+                "read": self.pages_read,
+                "cached": self.pages_cached,
+                "failed": self.pages_failed,
+                "cut": self.pages_cut,
+                "empty": self.pages_empty,
+            },
             "chunks": self.chunks,
             "seconds": round(self.seconds, 3),
             "interrupted": self.interrupted,
@@ -74,6 +102,11 @@ class IngestReport:
         }
 
 
+def readable(source: str) -> str:
+    """A file name that is no UTF-8, with its odd bytes written out."""
+    return source.encode("utf-8", "backslashreplace").decode()
+
+
 def failure_json(failure: Failure) -> dict[str, Any]:
     """The form of a failure in every `--json` output."""
-    return {"source": failure.source, "page": failure.page, "stage": failure.stage, "reason": failure.reason}
+    return {"source": readable(failure.source), "page": failure.page, "stage": failure.stage, "reason": failure.reason}

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from llama_index.core.bridge.pydantic import Field, PrivateAttr
@@ -18,9 +17,10 @@ from llama_index.core.vector_stores.types import (
 )
 from llama_index.core.vector_stores.utils import metadata_dict_to_node, node_to_metadata_dict
 
-from rag_ingest.errors import ConfigError, StoreError, StoreMismatchError
+from rag_ingest.errors import ConfigError, NoKnowledgeBaseError, StoreError, StoreMismatchError
 from rag_ingest.llamaindex.filters import filter_expression
 from rag_ingest.store.knowledge_base import KnowledgeBase
+from rag_ingest.store.schema import searchable, storable
 from rag_ingest.store.search import SearchMode
 from rag_ingest.store.tables import fetch, upsert
 
@@ -71,10 +71,13 @@ class LanceDBKnowledgeBase(BasePydanticVectorStore):
     def _open(self, dimension: int | None = None) -> KnowledgeBase:
         """Opens the database; makes it where it is missing and a dimension is given."""
         if self._kb is None:
-            new = "://" not in self.uri and not (Path(self.uri).expanduser() / "chunks.lance").exists()
-            name = self.embedder_name or "llama-index" if new else None
-            create = dimension is not None
-            self._kb = KnowledgeBase.open(self.uri, embedder_name=name, dimension=dimension, create=create)
+            try:
+                self._kb = KnowledgeBase.open(self.uri)
+            except NoKnowledgeBaseError:
+                if dimension is None:
+                    raise
+                name = self.embedder_name or "llama-index"
+                self._kb = KnowledgeBase.open(self.uri, embedder_name=name, dimension=dimension, create=True)
             if self.embedder_name:
                 self._kb.require_embedder(self.embedder_name, self._kb.identity.dimension)
         if dimension is not None and dimension != self._kb.identity.dimension:
@@ -92,7 +95,10 @@ class LanceDBKnowledgeBase(BasePydanticVectorStore):
         """
         if not nodes:
             return []
-        kb = self._open(dimension=len(nodes[0].get_embedding()))
+        dimension = len(nodes[0].get_embedding())
+        if any(len(node.get_embedding()) != dimension for node in nodes):
+            raise StoreError("the nodes' embeddings differ in length: embed them all with one model")
+        kb = self._open(dimension=dimension)
         rows = {node.node_id: _row(node) for node in nodes}
         upsert(kb.chunks, "id", _arrow(rows.values(), kb.chunks.schema))
         kb.optimize()
@@ -147,11 +153,12 @@ class LanceDBKnowledgeBase(BasePydanticVectorStore):
             import numpy as np
 
             vector = np.asarray(query.query_embedding, dtype=np.float32)
+        hybrid_k = query.hybrid_top_k if query.mode == VectorStoreQueryMode.HYBRID else None
         hits = kb.search(
             query.query_str or "",
             vector,
             mode=_MODES[query.mode],
-            k=query.hybrid_top_k or query.similarity_top_k,
+            k=hybrid_k or query.similarity_top_k,
             where=self._where(query.node_ids or None, query.doc_ids or None, query.filters),
         )
         nodes = self._nodes([hit.chunk_id for hit in hits])
@@ -164,9 +171,7 @@ class LanceDBKnowledgeBase(BasePydanticVectorStore):
     def _is_there(self) -> bool:
         try:
             self._open()
-        except StoreMismatchError:
-            raise
-        except StoreError:
+        except NoKnowledgeBaseError:
             return False
         return True
 
@@ -203,11 +208,11 @@ def _row(node: BaseNode) -> dict[str, Any]:
         "id": node.node_id,
         "doc_id": node.ref_doc_id or "",
         "vector": node.get_embedding(),
-        "text": text,
+        "text": storable(text),
         "context": str(metadata.get("context") or ""),
         "title": str(metadata.get("title") or ""),
         "source": str(metadata.get("source") or metadata.get("file_path") or ""),
-        "search_text": node.get_content(MetadataMode.EMBED),
+        "search_text": searchable(node.get_content(MetadataMode.EMBED)),
         "page_lines": _lines(pages),
         "heading_lines": _lines(headings),
         "kind_lines": _lines(kinds),

@@ -6,6 +6,7 @@ import weakref
 from collections import deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from rag_ingest import errors
@@ -21,6 +22,9 @@ if TYPE_CHECKING:
     from typing import Self
 
     from PIL.Image import Image
+
+_State = tuple[int, int, int, int] | None
+_CHANGED = "the file has changed since it was opened; ingest it again"
 
 LOOK_AHEAD = 2
 """Pages under way or waiting for the consumer, for each worker."""
@@ -40,6 +44,7 @@ class WorkerLoader:
         setup = {"media": self.media, "memory_mb": self._options.worker_memory_mb}
         self._pool = Pool(self._options.worker_count, setup)
         self._copies = LocalCopies()
+        self._seen: dict[str, _State] = {}  # doc_id -> the file as it was when its content was named
         self._forgotten = weakref.finalize(self, _abandon, self._pool, self._copies)
 
     def __enter__(self) -> Self:
@@ -61,6 +66,7 @@ class WorkerLoader:
             try:
                 if not path.stat().st_size:
                     raise LoadError(f"{source.uri}: file is empty")
+                seen = _state(path)
                 doc_id = content_id(path)
             except FileNotFoundError as error:
                 raise LoadError(f"{source.uri}: not found") from error
@@ -71,6 +77,7 @@ class WorkerLoader:
                 fields, _ = self._reply(future, "opening the file")
             except LoadError as error:
                 raise type(error)(f"{source.uri}: {error}") from error
+        self._seen[doc_id] = seen
         return SourceDocument(doc_id, source.uri, fields["page_count"], fields["title"], fields["metadata"])
 
     def pages(
@@ -89,8 +96,12 @@ class WorkerLoader:
         try:
             with self._copies.use(document.source) as path:
                 if is_remote(document.source) and content_id(path) != document.doc_id:
-                    raise LoadError("the file has changed since it was opened; ingest it again")
-                yield from self._read_ahead(str(path), document, numbers, image=image)
+                    raise LoadError(_CHANGED)
+                seen = self._seen.get(document.doc_id) or _state(path)
+                for page in self._read_ahead(str(path), document, numbers, image=image):
+                    changed = not is_remote(document.source) and _state(path) != seen
+                    number = page.number if isinstance(page, Page) else page.page or 0
+                    yield self._failure(document, number, _CHANGED) if changed else page
         except LoadError as error:  # the file itself is gone
             yield from (self._failure(document, number, str(error)) for number in numbers)
 
@@ -170,6 +181,15 @@ class WorkerLoader:
     @staticmethod
     def _failure(document: SourceDocument, number: int, reason: str) -> Failure:
         return Failure(document.source, number, "load", reason, document.doc_id)
+
+
+def _state(path: Path) -> _State:
+    """Changes when a file is written or replaced; None when it is gone."""
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns
 
 
 def _abandon(pool: Pool, copies: LocalCopies) -> None:

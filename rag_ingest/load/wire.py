@@ -16,8 +16,8 @@ Message = tuple[dict[str, Any], bytearray]
 
 
 def send(stream: IO[bytes], fields: Mapping[str, Any], blob: bytes | memoryview = b"") -> None:
-    """Writes one message and flushes it."""
-    text = json.dumps(fields, ensure_ascii=False, separators=(",", ":")).encode()
+    """Writes one message and flushes it; ASCII, so that a file name that is no UTF-8 passes."""
+    text = json.dumps(fields, separators=(",", ":")).encode()
     stream.write(_HEADER.pack(len(text), len(blob)))
     stream.write(text)
     stream.write(blob)

@@ -66,7 +66,7 @@ class LayoutEngine:
 
     name = "layout"
     needs_image = True
-    batch_size = 8
+    batch_size = 1  # pages are read one by one: a batch would only come later
 
     def __init__(
         self, options: LayoutOptions | None = None, *, detector: Detector | None = None, reader: Reader | None = None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import queue
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable
 from dataclasses import dataclass
 from typing import TypeVar, cast
 
@@ -18,7 +18,7 @@ class _Raised:
     error: BaseException
 
 
-def ahead(items: Iterable[T], limit: int) -> Iterator[T]:
+def ahead(items: Iterable[T], limit: int) -> Generator[T]:
     """Yields the same items in the same order, made by a thread that runs at most `limit` of them ahead.
 
     An exception in `items` is raised here; leaving early ends the thread after the item that it is making.

@@ -6,18 +6,22 @@ Markdown goes to the ledger soon after it was read; a document's chunks go in on
 
 from __future__ import annotations
 
+import hashlib
 import logging
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Sequence
+from contextlib import closing
 from dataclasses import replace
+from pathlib import Path
+from typing import cast
 
-from rag_ingest.errors import RagIngestError
+from rag_ingest.errors import RagIngestError, StoreError
 from rag_ingest.parse.document import assemble
 from rag_ingest.pipeline import PageResult, Paths, Pipeline, Work, all_pages, collect
-from rag_ingest.report import DocumentOutcome, DocumentReport, IngestReport
+from rag_ingest.report import DocumentOutcome, DocumentReport, EngineChosen, IngestReport
 from rag_ingest.runners.ahead import ahead
 from rag_ingest.store.knowledge_base import KnowledgeBase
-from rag_ingest.store.schema import DocumentRecord
+from rag_ingest.store.schema import DocumentRecord, source_key
 from rag_ingest.types import Document, Failure, PageMarkdown, SourceDocument
 
 Progress = Callable[[object], None]
@@ -38,19 +42,40 @@ def run(pipeline: Pipeline, paths: Paths, db: str, progress: Progress) -> Ingest
     started = time.perf_counter()
     engine, embedder = pipeline.engine, pipeline.embedder
     report = IngestReport(db, engine.name, pipeline.engine_reason, embedder.name)
+    progress(EngineChosen(engine.name, pipeline.engine_reason))
     with KnowledgeBase.open(
         db, embedder_name=embedder.name, dimension=embedder.dimension, create=True, settings=pipeline.embedder_settings
     ) as kb:
         writer = _Writer(pipeline, kb, report, progress)
         try:
-            for item in writer.stream(paths):
-                writer.source_failed(item) if isinstance(item, Failure) else writer.document_read(*item)
+            with closing(writer.stream(paths)) as items:
+                for item in items:
+                    writer.source_failed(item) if isinstance(item, Failure) else writer.document_read(*item)
         except KeyboardInterrupt:
             report.interrupted = True
         if report.chunks:
-            kb.optimize()
+            _optimize(kb)
     report.seconds = time.perf_counter() - started
     return report
+
+
+def _still_has(source: str, doc_id: str) -> bool:
+    """Whether a local file has this content now; a remote one is believed to."""
+    if "://" in source:
+        return True
+    try:
+        with Path(source).open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest() == doc_id
+    except OSError:
+        return False
+
+
+def _optimize(kb: KnowledgeBase) -> None:
+    """Upkeep, which another writer may get in the way of; it comes again with the next run."""
+    try:
+        kb.optimize()
+    except StoreError as e:
+        log.warning("the knowledge base was not optimized this time: %s", e)
 
 
 class _Writer:
@@ -61,28 +86,39 @@ class _Writer:
         self.kb = kb
         self.report = report
         self.progress = progress
-        self.seen: dict[str, str] = {}  # doc_id -> source, in this run
+        self.marks = (pipeline.ocr_fingerprint, pipeline.split_fingerprint, pipeline.embedder.name)
+        self.first: dict[str, str] = {}  # doc_id -> the source that stands for it in this run
 
-    def stream(self, paths: Paths) -> Iterator[tuple[Work, list[PageResult]] | Failure]:
+    def stream(self, paths: Paths) -> Generator[tuple[Work, list[PageResult]] | Failure]:
         pages_ahead = 2 * max(4, self.pipeline.engine.batch_size)
         pages = ahead(self.pipeline.read(paths, self.plan), pages_ahead)
-        return collect(self.remember(self.pipeline.recognize(pages)))
+        with closing(pages), closing(self.remember(self.pipeline.recognize(pages))) as results:
+            yield from collect(results)
 
     def plan(self, document: SourceDocument) -> Work:
-        """Skips what is in the knowledge base already, and takes pages from the ledger. Runs in the read thread."""
-        first = self.seen.setdefault(document.doc_id, document.source)
-        if first != document.source or self.kb.is_duplicate(document.source, document.doc_id):
-            return Work(document, (), skip="duplicate")
-        fingerprint = self.pipeline.ocr_fingerprint
-        split_fingerprint, embedder = self.pipeline.split_fingerprint, self.pipeline.embedder.name
-        if self.kb.is_current(
-            document.source, document.doc_id, fingerprint, split_fingerprint, embedder, retry_failed=True
-        ):
+        """Skips what is in the knowledge base already, and takes pages from the ledger. Runs in the read thread.
+
+        Of several sources with one content the first is read; the others only get their row, in `_share`.
+        """
+        source, doc_id = document.source, document.doc_id
+        if self.kb.is_current(source, doc_id, *self.marks, retry_failed=True):
+            self.first.setdefault(doc_id, source)
             return Work(document, (), skip="unchanged")
-        done = self.kb.done_pages(document.doc_id, fingerprint)
+        if self.first.setdefault(doc_id, source) != source:
+            return Work(document, (), skip="duplicate")
+        if (owner := self._owner(document)) is not None:
+            self.first[doc_id] = owner.source
+            return Work(document, (), skip="duplicate")
+        done = self.kb.done_pages(doc_id, self.marks[0])
         return Work(document, tuple(n for n in all_pages(document).todo if n not in done), done)
 
-    def remember(self, stream: Iterable[Work | PageResult]) -> Iterator[Work | PageResult]:
+    def _owner(self, document: SourceDocument) -> DocumentRecord | None:
+        """Another source whose chunks are up to date and that has this very content still."""
+        owners = self.kb.owners(document.doc_id, *self.marks)
+        others = (owner for owner in owners if owner.source != source_key(document.source))
+        return next((owner for owner in others if _still_has(owner.source, document.doc_id)), None)
+
+    def remember(self, stream: Iterable[Work | PageResult]) -> Generator[Work | PageResult]:
         """Puts pages into the ledger as they come, in groups, and what is left over at the end or at Ctrl-C."""
         rows: list[PageResult] = []
         source, due = "", time.monotonic() + LEDGER_SECONDS
@@ -94,6 +130,7 @@ class _Writer:
                     rows, source = [], item.document.source
                 elif isinstance(item, PageMarkdown) or item.page is not None:
                     rows.append(item)
+                    self.report.count(item)
                 if len(rows) >= LEDGER_ROWS or time.monotonic() > due:
                     self._write_pages(rows, source)
                     rows, due = [], time.monotonic() + LEDGER_SECONDS
@@ -107,15 +144,16 @@ class _Writer:
             self.kb.write_pages(rows, source=source, fingerprint=self.pipeline.ocr_fingerprint, engine=engine.name)
 
     def source_failed(self, failure: Failure) -> None:
-        """Records a source that gave no document."""
-        self.kb.write_source_failure(failure)
+        """Records a source that gave no document; a path that leads nowhere is only reported."""
+        if "://" in failure.source or Path(failure.source).is_file():
+            self.kb.write_source_failure(failure)
         self.report.failures.append(failure)
         self._done(DocumentReport(failure.source, failure.doc_id, "", "failed"))
 
     def document_read(self, work: Work, results: Sequence[PageResult]) -> None:
         """Parses, splits, embeds and stores one document; whatever goes wrong costs that document alone."""
         if work.skip:
-            self._done(DocumentReport(work.document.source, work.document.doc_id, work.document.title, work.skip))
+            self._skip(work)
             return
         started = time.perf_counter()
         failed = [r for r in results if isinstance(r, Failure)]
@@ -134,6 +172,18 @@ class _Writer:
                 seconds=time.perf_counter() - started,
             )
         )
+
+    def _skip(self, work: Work) -> None:
+        document, outcome = work.document, cast(DocumentOutcome, work.skip)
+        if work.skip == "duplicate":
+            first = self.first[document.doc_id]
+            owners = {owner.source: owner for owner in self.kb.owners(document.doc_id, *self.marks)}
+            owner = owners.get(source_key(first))
+            if owner is None:
+                self.source_failed(Failure(document.source, None, "load", f"same content as {first}, which failed"))
+                return
+            self.kb.share_document(replace(owner, source=document.source))
+        self._done(DocumentReport(document.source, document.doc_id, document.title, outcome))
 
     def _store(
         self, work: Work, pages: Sequence[PageMarkdown], failed: Sequence[Failure]

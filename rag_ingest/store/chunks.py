@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
@@ -86,6 +87,20 @@ class Chunks:
             return False
         upsert(self.table, "id", rows, replacing=theirs if before.num_rows else None)
         return True
+
+    def rename_source(self, doc_id: str, source: str) -> int:
+        """Gives a document's chunks another source; returns how many."""
+        import pyarrow as pa
+        from lancedb.expr import col, lit
+
+        rows = self.table.search().where(col("doc_id") == lit(doc_id)).limit(None).to_arrow().to_pylist()
+        for row in rows:
+            node = json.loads(row["metadata"]["_node_content"])
+            node["metadata"]["source"] = row["source"] = row["metadata"]["source"] = source_key(source)
+            row["metadata"]["_node_content"] = json.dumps(node, ensure_ascii=False)
+        if rows:
+            upsert(self.table, "id", pa.Table.from_pylist(rows, schema=self.table.schema))
+        return len(rows)
 
     def doc_ids_of(self, sources: Iterable[str]) -> set[str]:
         """Documents that were written for these sources."""

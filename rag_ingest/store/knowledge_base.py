@@ -177,11 +177,18 @@ class KnowledgeBase:
         have = (found.doc_id, found.ocr_fingerprint, found.split_fingerprint, found.embedder)
         return have == (doc_id, ocr_fingerprint, split_fingerprint, embedder)
 
-    def is_duplicate(self, source: str, doc_id: str) -> bool:
-        """True when another source gave the same content, and this one gave none of its own before."""
+    def owners(self, doc_id: str, ocr_fingerprint: str, split_fingerprint: str, embedder: str) -> list[DocumentRecord]:
+        """Sources that gave this content, read, split and embedded just so; by source."""
+        marks = (ocr_fingerprint, split_fingerprint, embedder)
         with foreign_errors(f"{self.uri}: documents can't be read"):
-            owners = {d.source for d in self._documents.of_contents([doc_id]) if d.state != "failed"}
-        return bool(owners) and source not in owners
+            found = [d for d in self._documents.of_contents([doc_id]) if d.state != "failed"]
+        return [d for d in found if (d.ocr_fingerprint, d.split_fingerprint, d.embedder) == marks]
+
+    def share_document(self, record: DocumentRecord) -> None:
+        """Writes the row of a source whose content is here already; what the source held before goes."""
+        with foreign_errors(f"{self.uri}: documents can't be written"):
+            self._leave(record.source, {record.doc_id})
+            self._committed("documents", self._documents.write([record]))
 
     def replace_document(self, record: DocumentRecord, chunks: Sequence[Chunk], vectors: NDArray[np.float32]) -> None:
         """Makes these the document's only chunks, in one commit, then writes its row; see `replace_documents`."""
@@ -192,7 +199,7 @@ class KnowledgeBase:
 
         What these sources held before goes, unless another source still has that content. What is there already
         stays as it is: the same document again makes no new table version. Chunks of a content that several sources
-        share name the source that wrote them last.
+        share name one that still has it.
 
         Raises:
             StoreError: vectors don't fit, two different chunks share an id, or the database can't be written.
@@ -201,17 +208,29 @@ class KnowledgeBase:
             return
         with foreign_errors(f"{self.uri}: documents can't be written"):
             doc_ids = {d.record.doc_id for d in documents}
-            left = self._left_behind({d.record.source for d in documents}) - doc_ids
+            left = {d for document in documents for d in self._left_behind(document.record.source, doc_ids)}
             changed = self._chunks.replace(self._chunks.rows(documents), doc_ids | left)
             self._committed("chunks", int(changed))
             self._committed("documents", self._documents.write([d.record for d in documents]))
 
-    def _left_behind(self, sources: set[str]) -> set[str]:
-        """Contents that these sources had, by their rows or by chunks of a run that was killed, and no other has."""
-        rows = self._documents.of_sources(sources).values()
-        had = {d.doc_id for d in rows if d.doc_id} | self._chunks.doc_ids_of(sources)
-        others = self._documents.of_contents(had) if had else []
-        return had - {d.doc_id for d in others if d.source not in {source_key(source) for source in sources}}
+    def _leave(self, source: str, doc_ids: set[str]) -> None:
+        left = self._left_behind(source, doc_ids)
+        if left:
+            self._committed("chunks", int(self._chunks.replace(self._chunks.rows([]), left)))
+
+    def _left_behind(self, source: str, doc_ids: set[str]) -> set[str]:
+        """Contents that this source had, by its row or by chunks of a run that was killed, and no other has.
+
+        Chunks of a content that another source still has are given that source's name.
+        """
+        key = source_key(source)
+        record, named = self._documents.of_source(source), self._chunks.doc_ids_of([source])
+        had = ({record.doc_id} if record is not None and record.doc_id else set()) | named
+        had -= doc_ids
+        others = {d.doc_id: d.source for d in (self._documents.of_contents(had) if had else []) if d.source != key}
+        for doc_id in sorted(named & set(others)):
+            self._committed("chunks", self._chunks.rename_source(doc_id, others[doc_id]))
+        return had - set(others)
 
     def write_source_failure(self, failure: Failure) -> None:
         """Records a source that failed as a whole; what an earlier run stored for it stays."""
@@ -229,7 +248,7 @@ class KnowledgeBase:
             pages = self._ledger.counts(documents)
             failures = [*failures_of(documents), *pages.failures]
             return Status(
-                documents=sum(d.state != "failed" or d.chunk_count > 0 for d in documents),
+                documents=len({d.doc_id for d in documents if d.state != "failed" or d.chunk_count > 0}),
                 pages=pages.by_state,
                 chunks=self._tables["chunks"].count_rows(),
                 failures=tuple(sorted(failures, key=lambda f: (f.source, f.page or 0))),

@@ -14,7 +14,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from rag_ingest.errors import RagIngestError, StoreError
+from rag_ingest.errors import NoKnowledgeBaseError, RagIngestError, StoreError
 from rag_ingest.store.schema import Identity, chunks_schema, documents_schema, pages_schema
 
 if TYPE_CHECKING:
@@ -72,7 +72,7 @@ def connect(uri: str, *, create: bool) -> DBConnection:
     if "://" not in uri:
         path = Path(uri).expanduser()
         if path.exists() and not path.is_dir():
-            raise StoreError(f"{uri} is a file; a knowledge base is a folder")
+            raise NoKnowledgeBaseError(f"{uri} is a file; a knowledge base is a folder")
         if not create and not path.is_dir():  # connecting would make it
             raise no_knowledge_base(uri)
         uri = str(path)
@@ -80,9 +80,9 @@ def connect(uri: str, *, create: bool) -> DBConnection:
         return lancedb.connect(uri, read_consistency_interval=timedelta(0))
 
 
-def no_knowledge_base(uri: str) -> StoreError:
+def no_knowledge_base(uri: str) -> NoKnowledgeBaseError:
     """What to say where nothing is."""
-    return StoreError(f"no knowledge base at {uri}; make one with: rag-ingest ingest PATH --db {uri}")
+    return NoKnowledgeBaseError(f"no knowledge base at {uri}; make one with: rag-ingest ingest PATH --db {uri}")
 
 
 def open_table(db: DBConnection, name: str) -> Table | None:

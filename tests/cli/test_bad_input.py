@@ -121,7 +121,7 @@ def test_a_database_remembers_its_embedder(run: Run, good: Path, tmp_path: Path)
 
 @pytest.mark.parametrize("command", [("status",), ("search", "anything")])
 def test_no_database_says_how_to_make_one(run: Run, tmp_path: Path, command: tuple[str, ...]) -> None:
-    result = run(*command, "--db", tmp_path / "none", expect=1)
+    result = run(*command, "--db", tmp_path / "none", expect=2)
     assert "rag-ingest ingest" in result.stderr
     assert not (tmp_path / "none").exists()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -139,9 +140,22 @@ def test_current_means_same_content_and_same_settings(reopen: Callable[[], Knowl
         ):
             assert not kb.is_current("/a.pdf", *changed)
         assert not kb.is_current("/b.pdf", "a", "o", "s", "toy@1")
-        assert kb.is_duplicate("/b.pdf", "a")
-        assert not kb.is_duplicate("/a.pdf", "a")
-        assert not kb.is_duplicate("/b.pdf", "b")
+        assert [owner.source for owner in kb.owners("a", "o", "s", "toy@1")] == ["/a.pdf"]
+        assert kb.owners("a", "o", "-", "toy@1") == []
+        assert kb.owners("b", "o", "s", "toy@1") == []
+
+
+def test_a_shared_content_stays_while_one_source_has_it(reopen: Callable[[], KnowledgeBase]) -> None:
+    with reopen() as kb:
+        store(kb, "/a.pdf", "one", ["alpha"])
+        kb.share_document(replace(kb.owners("one", "o", "s", "toy@1")[0], source="/b.pdf"))
+        assert kb.status().documents == 1
+        store(kb, "/a.pdf", "two", ["beta"])
+        hits = kb.search("alpha", None, mode="text")
+        assert [(hit.doc_id, hit.source) for hit in hits] == [("one", "/b.pdf")]
+        kb.share_document(replace(kb.owners("two", "o", "s", "toy@1")[0], source="/b.pdf"))
+        assert kb.search("alpha", None, mode="text") == []
+        assert kb.status().documents == 1
 
 
 def test_new_content_of_a_source_takes_the_place_of_the_old(reopen: Callable[[], KnowledgeBase]) -> None:

@@ -190,6 +190,12 @@ def test_each_mode_ranks_in_its_way(store: LanceDBKnowledgeBase) -> None:
         ask(store, VectorStoreQueryMode.MMR)
 
 
+def test_words_are_found_whatever_their_accents(store: LanceDBKnowledgeBase) -> None:
+    store.add([node("u", "Schrödinger’s \ufb01nite well", "d3", [0, 0, 0, 0, 1, 0, 0, 0])])
+    for word in ("Schrödinger", "schrodinger", "finite"):
+        assert ask(store, VectorStoreQueryMode.TEXT_SEARCH, query_str=word)[0] == "u"
+
+
 def test_deleting(store: LanceDBKnowledgeBase) -> None:
     store.delete("d1")
     assert ask(store) == ["c"]
