@@ -29,7 +29,8 @@ def main() -> None:
         console.print(f"found in  {Path(hit.source).name}, page {', '.join(map(str, hit.pages))}")
         console.print(f"headings  {' > '.join(hit.headings)}", style="cyan")
         console.print()
-        console.print("\n".join(f"    {line}" for line in hit.text.strip().splitlines()))
+        shown = f"{hit.context}\n{hit.text.strip()}" if "<" in hit.text else hit.text.strip()
+        console.print("\n".join(f"    {line}" for line in shown.splitlines()), soft_wrap=True)
         console.print()
 
 

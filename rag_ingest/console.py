@@ -158,8 +158,16 @@ def print_hits(hits: Sequence[SearchHit]) -> None:
             out.print("   " + " > ".join(hit.headings), style="cyan")
         out.print(f"   {hit.source}", style="dim")
         out.print()
+        for line in repeated(hit.context, hit.headings):
+            out.print(f"   {line}", style="dim")
         out.print("\n".join(f"   {line}" for line in hit.text.strip().splitlines()))
         out.print()
+
+
+def repeated(context: str, headings: Sequence[str]) -> list[str]:
+    """What a chunk repeats beside its heading path: caption and header of a table that was cut."""
+    path = " > ".join(headings)
+    return [line for line in context.splitlines() if line.strip() and line.strip() not in path]
 
 
 def print_chunks(chunks: Sequence[Chunk]) -> None:
