@@ -242,7 +242,9 @@ class Pipeline:
     @property
     def split_fingerprint(self) -> str:
         """Changes whenever the chunks of the same Markdown could."""
-        return _digest(SPLITTER_VERSION, asdict(self.config.split), self.embedder.name, self.embedder.max_tokens)
+        counter = getattr(self.config.options_for(self.config.embedder), "tokenizer", "")
+        options = asdict(self.config.split)
+        return _digest(SPLITTER_VERSION, options, self.embedder.name, self.embedder.max_tokens, counter)
 
     def read(self, paths: Paths, plan: Plan = all_pages) -> Iterator[Work | Page | Failure]:
         """Finds, opens and renders."""

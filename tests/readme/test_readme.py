@@ -60,7 +60,8 @@ def test_every_folder_and_make_target_it_names_exists(readme: str, root: Path) -
 
 def test_extras_it_names_exist(readme: str, root: Path) -> None:
     project = tomllib.loads((root / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    for extra in re.findall(r"rag-ingest\[([a-z]+)\]", readme):
+    assert "`[llamaindex]`" in readme
+    for extra in re.findall(r"(?<=[.`])\[([a-z0-9]+)\](?=['`])", readme):
         assert extra in project["optional-dependencies"]
     for named in re.findall(r"configs/[\w.]+", readme):
         assert (root / named).exists(), named
