@@ -130,6 +130,8 @@ def print_ingest_report(report: IngestReport) -> None:
     if report.interrupted:
         err.print("interrupted: everything read so far is kept; the same command goes on from here")
     else:
+        if report.failures:
+            err.print(f"what failed, again: rag-ingest retry --db {report.db}", markup=False)
         err.print(f'next: rag-ingest search "your question" --db {report.db}', markup=False)
 
 

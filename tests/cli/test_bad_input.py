@@ -58,6 +58,12 @@ def test_a_wrong_path_beside_a_good_one_keeps_the_good_one(run: Run, good: Path,
     assert "nowhere.pdf" in report["failures"][0]["source"]
 
 
+def test_a_run_with_failures_says_how_to_try_again(run: Run, tmp_path: Path, good: Path) -> None:
+    (tmp_path / "zero.pdf").write_bytes(b"")
+    said = run("ingest", tmp_path / "zero.pdf", good, "--db", tmp_path / "db", *ENGINE, expect=3).stderr
+    assert f"rag-ingest retry --db {tmp_path / 'db'}" in said
+
+
 def test_a_tiny_image_is_refused_with_its_size(run: Run, tmp_path: Path) -> None:
     Image.new("RGB", (1, 1)).save(tmp_path / "dot.png")
     report = json_lines(
