@@ -24,7 +24,7 @@ TokenCounter: TypeAlias = Callable[[str], int]
 
 BlockKind = Literal[
     "heading", "paragraph", "list", "table", "formula", "code",
-    "figure", "caption", "footnote", "reference", "quote", "html",
+    "figure", "caption", "footnote", "reference", "acknowledgement", "quote", "html",
 ]  # fmt: skip
 FinishReason = Literal["stop", "length", "error"]
 
@@ -169,6 +169,7 @@ class Block:
         level: 1..6 for a heading, else 0.
         heading_path: headings above it, outermost first; for a heading, itself last.
         pages: 1-based page numbers that it touches; empty when pages are unknown.
+        repaired: a formula, fence, table or comment that nothing closes; it was ended at the earliest safe stop.
     """
 
     kind: BlockKind
@@ -176,6 +177,44 @@ class Block:
     level: int
     heading_path: tuple[str, ...]
     pages: tuple[int, ...]
+    repaired: bool = False
+
+
+RemovalReason = Literal["furniture", "hyphen", "space"]
+"""Why characters of a page are not in the document's Markdown."""
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """A stretch of one page's Markdown that stands in the document's, character for character.
+
+    Attributes:
+        page: 1-based.
+        page_span: offsets into that page's Markdown.
+        start: offset into `Document.markdown`.
+    """
+
+    page: int
+    page_span: Span
+    start: int
+
+
+@dataclass(frozen=True, slots=True)
+class Removal:
+    """A stretch of one page's Markdown that was left out of the document's.
+
+    Attributes:
+        page: 1-based.
+        page_span: offsets into that page's Markdown.
+        text: what stands there.
+        reason: a running header, footer or page number ("furniture"); the hyphen of a word that the page broke
+            ("hyphen"); white space around these or at the page's ends ("space").
+    """
+
+    page: int
+    page_span: Span
+    text: str
+    reason: RemovalReason
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,9 +222,11 @@ class Document:
     """One paper: its Markdown, and what stands where.
 
     Attributes:
-        markdown: pages joined by blank lines; never altered after this point.
-        page_spans: in page order; a failed page has none.
+        markdown: pages joined, without furniture; never altered after this point.
+        page_spans: in order of the text; a failed page has none.
         blocks: in order; together they hold every non-whitespace character of `markdown`.
+        pieces: where each part of `markdown` comes from, in order of the text; empty when it was given as one text.
+        removals: what the joining left out, in page order; with `pieces` it gives every page's Markdown back.
     """
 
     doc_id: str
@@ -195,6 +236,8 @@ class Document:
     page_spans: tuple[PageSpan, ...]
     blocks: tuple[Block, ...]
     metadata: Mapping[str, Any] = field(default_factory=dict)
+    pieces: tuple[Piece, ...] = ()
+    removals: tuple[Removal, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,6 +252,9 @@ class Chunk:
         token_count: of `embed_text`, by the embedder's own tokenizer.
         bboxes: (page number, bbox in page points, origin top-left) where known.
         metadata: `oversize` holds the reason when the chunk exceeds the token budget.
+        parent_id: of the smallest section that holds the whole chunk (see `split.links`).
+        previous_id: of the chunk before it in the document, else empty.
+        next_id: of the chunk behind it, else empty.
     """
 
     chunk_id: str
@@ -222,6 +268,9 @@ class Chunk:
     token_count: int
     bboxes: tuple[tuple[int, BBox], ...] = ()
     metadata: Mapping[str, Any] = field(default_factory=dict)
+    parent_id: str = ""
+    previous_id: str = ""
+    next_id: str = ""
 
     @property
     def embed_text(self) -> str:
