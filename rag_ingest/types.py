@@ -180,7 +180,7 @@ class Block:
     repaired: bool = False
 
 
-RemovalReason = Literal["furniture", "hyphen", "space"]
+RemovalReason = Literal["furniture", "hyphen", "seam", "space"]
 """Why characters of a page are not in the document's Markdown."""
 
 
@@ -208,7 +208,8 @@ class Removal:
         page_span: offsets into that page's Markdown.
         text: what stands there.
         reason: a running header, footer or page number ("furniture"); the hyphen of a word that the page broke
-            ("hyphen"); white space around these or at the page's ends ("space").
+            ("hyphen"); markup or a repeated header between two halves of one table ("seam"); white space around these
+            or at the page's ends ("space").
     """
 
     page: int
