@@ -2,37 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import hashlib
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from time import perf_counter
-from typing import TypeAlias
 
-from eval.cache import CachedEngine, VectorCache
+from eval.cache import CachedEngine
 from eval.datasets import Dataset
 from eval.metrics import Passage
+from eval.retrieval import MODES, Ranker
+from eval.splitters import SPLITTERS
 from eval.suite import GROUND_TRUTH, Arm
-from rag_ingest import Config, Pipeline, split_markdown
+from rag_ingest import Config, Pipeline
 from rag_ingest.errors import ConfigError
-from rag_ingest.types import Chunk, Embedder, Failure
-
-Ranker: TypeAlias = Callable[[Sequence[str]], Iterator[list[Passage]]]
-"""Questions to, for each in order, every passage of the arm, best first."""
-
-
-@dataclass(frozen=True, slots=True)
-class Reading:
-    """A paper as an engine read it.
-
-    Attributes:
-        doc: name of the paper.
-        markdown: all of it.
-        chunks: cuts it by this project's splitter, as `ingest` does.
-    """
-
-    doc: str
-    markdown: str
-    chunks: Callable[[], list[Chunk]]
+from rag_ingest.types import Document, Embedder, Failure, PageMarkdown, SourceDocument
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,79 +52,47 @@ def build(arm: Arm, dataset: Dataset, embedder: Embedder, cache: Path) -> Built:
     started = perf_counter()
     passages: list[Passage] = []
     failures: list[Failure] = []
-    for reading in _read(arm, dataset, embedder, cache):
-        if isinstance(reading, Failure):
-            failures.append(reading)
+    names = {str(path.resolve()): doc for doc, path in _sources(arm, dataset).items()}
+    for document in _read(arm, dataset, cache):
+        if isinstance(document, Failure):
+            failures.append(document)
             continue
-        texts = SPLITTERS[arm.splitter](arm, reading, embedder)
-        passages.extend(Passage(reading.doc, text, embedder.count_tokens(text)) for text in texts)
+        doc = names[str(Path(document.source).resolve())]
+        for cut in SPLITTERS[arm.splitter](arm, document, embedder):
+            passages.append(Passage(doc, cut.text, embedder.count_tokens(cut.text), cut.indexed))
     split = perf_counter()
     rank = MODES[arm.mode](passages, embedder, cache)
     seconds = {"read_and_split": split - started, "embed": perf_counter() - split}
     return Built(arm, tuple(passages), tuple(failures), rank, seconds)
 
 
-def _read(arm: Arm, dataset: Dataset, embedder: Embedder, cache: Path) -> Iterator[Reading | Failure]:
-    if arm.engine == GROUND_TRUTH:
-        yield from _ground_truth(arm, dataset, embedder)
-        return
-    names = {str(path.resolve()): doc for doc, path in dataset.papers.items()}
-    config = Config(engine=arm.engine, embedder=arm.embedder)
-    with Pipeline(config) as inner:
-        engine = CachedEngine(inner.engine, cache / "pages")
-        with Pipeline(config, engine=engine) as pipeline:
-            for item in pipeline.documents([str(path) for path in dataset.papers.values()]):
-                if isinstance(item, Failure):
-                    yield item
-                    continue
-                doc = names[str(Path(item.source).resolve())]
-                yield Reading(doc, item.markdown, lambda document=item: pipeline.chunks(document))  # type: ignore[misc]
-
-
-def _ground_truth(arm: Arm, dataset: Dataset, embedder: Embedder) -> Iterator[Reading]:
+def _sources(arm: Arm, dataset: Dataset) -> Mapping[str, Path]:
+    """Paper to the file that the arm reads."""
+    if arm.engine != GROUND_TRUTH:
+        return dataset.papers
     missing = sorted(set(dataset.papers) - set(dataset.ground_truth))
     if missing:
         raise ConfigError(f"arm {arm.name!r}: no ground truth for {', '.join(missing)}")
-    for doc in dataset.papers:
-        text = dataset.ground_truth[doc].read_text(encoding="utf-8")
-        yield Reading(
-            doc,
-            text,
-            lambda text=text: split_markdown(text, embedder.max_tokens, embedder.count_tokens),  # type: ignore[misc]
-        )
+    return {doc: dataset.ground_truth[doc] for doc in dataset.papers}
 
 
-def _structure(arm: Arm, reading: Reading, embedder: Embedder) -> list[str]:
-    return [chunk.embed_text for chunk in reading.chunks()]
+def _read(arm: Arm, dataset: Dataset, cache: Path) -> Iterator[Document | Failure]:
+    sources = [str(path) for path in _sources(arm, dataset).values()]
+    if arm.engine == GROUND_TRUTH:
+        yield from _GroundTruth().documents(sources)
+        return
+    config = Config(engine=arm.engine)
+    with Pipeline(config) as inner, Pipeline(config, engine=CachedEngine(inner.engine, cache / "pages")) as pipeline:
+        yield from pipeline.documents(sources)
 
 
-def _sentence(arm: Arm, reading: Reading, embedder: Embedder) -> list[str]:
-    """LlamaIndex's SentenceSplitter with the embedder's own token counts and budget."""
-    from llama_index.core.node_parser import SentenceSplitter
+class _GroundTruth(Pipeline):
+    """Markdown files in the place of PDFs: each is read as a paper of one page, by nobody."""
 
-    splitter = SentenceSplitter(
-        chunk_size=embedder.max_tokens,
-        chunk_overlap=arm.overlap_tokens,
-        tokenizer=lambda text: range(embedder.count_tokens(text)),
-    )
-    return splitter.split_text(reading.markdown)
-
-
-def _vector(passages: Sequence[Passage], embedder: Embedder, cache: Path) -> Ranker:
-    """Exact cosine over all passages; ties keep document order."""
-    import numpy as np
-
-    matrix = VectorCache(embedder, cache / "vectors").embed_documents([passage.text for passage in passages])
-
-    def rank(questions: Sequence[str]) -> Iterator[list[Passage]]:
-        for vector in embedder.embed_queries(questions):
-            yield [passages[i] for i in np.argsort(-(matrix @ vector), kind="stable")]
-
-    return rank
-
-
-SPLITTERS: Mapping[str, Callable[[Arm, Reading, Embedder], list[str]]] = {
-    "structure": _structure,
-    "sentence": _sentence,
-}
-MODES: Mapping[str, Callable[[Sequence[Passage], Embedder, Path], Ranker]] = {"vector": _vector}
+    def pages(self, paths: object) -> Iterator[tuple[SourceDocument, list[PageMarkdown | Failure]] | Failure]:
+        """The file as it stands."""
+        assert isinstance(paths, list)
+        for path in paths:
+            text = Path(path).read_text(encoding="utf-8")
+            doc_id = hashlib.sha256(text.encode()).hexdigest()
+            yield SourceDocument(doc_id, path, 1), [PageMarkdown(doc_id, 1, text, GROUND_TRUTH, GROUND_TRUTH)]

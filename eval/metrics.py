@@ -23,13 +23,20 @@ class Passage:
 
     Attributes:
         doc: name of the paper, as in the questions.
-        text: what is embedded, judged and counted.
+        text: what a reader is shown: judged, and paid for.
         tokens: of `text`, by the arm's embedder.
+        embedded: what it is found by, where that is not `text`.
     """
 
     doc: str
     text: str
     tokens: int
+    embedded: str = ""
+
+    @property
+    def indexed(self) -> str:
+        """What vector and words are made of."""
+        return self.embedded or self.text
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import tomllib
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from rag_ingest.config import load_config
 from rag_ingest.errors import ConfigError
 
 GROUND_TRUTH = "ground-truth"
@@ -19,20 +20,40 @@ class Arm(BaseModel):
 
     Attributes:
         engine: a registered engine, or "ground-truth".
-        splitter: "structure" (this project's) or "sentence" (LlamaIndex's SentenceSplitter, fixed size).
-        embedder: a registered embedder; both splitters fill its own token budget.
-        mode: how passages are ranked; "vector" is exact cosine over all of them.
-        overlap_tokens: of the sentence splitter.
+        splitter: "structure" (this project's), "sentence" (LlamaIndex's SentenceSplitter, fixed size) or
+            "markdown+sentence" (its MarkdownNodeParser before).
+        embedder: a registered embedder; every splitter fills its own token budget.
+        mode: how passages are ranked: "vector" is exact cosine, "text" BM25, "hybrid" both fused.
+        split: `SplitOptions` of "structure", as in a configuration's `[split]`.
+        max_tokens: of a piece of the other splitters; 0 is the embedder's limit, which also caps any other value.
+        overlap_tokens: of the other splitters.
+        header_path: whether "markdown+sentence" puts the headings above before each piece, LlamaIndex's default.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     name: str
     engine: str
-    splitter: Literal["structure", "sentence"]
+    splitter: Literal["structure", "sentence", "markdown+sentence"]
     embedder: str = "sentence-transformers"
-    mode: Literal["vector"] = "vector"
+    mode: Literal["vector", "text", "hybrid"] = "vector"
+    split: dict[str, Any] = Field(default_factory=dict)
+    max_tokens: int = Field(default=0, ge=0)
     overlap_tokens: int = Field(default=0, ge=0)
+    header_path: bool = True
+
+    @model_validator(mode="after")
+    def _own_options_only(self) -> Arm:
+        peers = {"max_tokens", "overlap_tokens", "header_path"} & self.model_fields_set
+        if self.splitter == "structure" and peers:
+            raise ValueError(f"splitter 'structure' has no {', '.join(sorted(peers))}: its options stand in split")
+        if self.splitter != "structure" and self.split:
+            raise ValueError(f"split holds options of splitter 'structure', not of {self.splitter!r}")
+        try:
+            load_config(base={"split": self.split})
+        except ConfigError as e:
+            raise ValueError(str(e)) from e
+        return self
 
 
 class Suite(BaseModel):

@@ -9,9 +9,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from eval.arms import MODES, SPLITTERS, build
+from eval.arms import build
 from eval.datasets import Dataset, load_dataset
 from eval.metrics import Passage
+from eval.retrieval import MODES
+from eval.splitters import SPLITTERS
 from eval.suite import GROUND_TRUTH, Arm
 from rag_ingest.errors import ConfigError
 
@@ -48,6 +50,36 @@ def test_overlap_repeats_text(tmp_path: Path, dataset: Dataset, hash_embedder: C
         build(arm(overlap_tokens=n), dataset, hash_embedder(), tmp_path / "cache").passages for n in (0, 50)
     )
     assert sum(p.tokens for p in overlapping) > sum(p.tokens for p in plain)
+
+
+@pytest.mark.parametrize("splitter", ["sentence", "markdown+sentence"])
+def test_peers_keep_to_a_smaller_size(
+    splitter: str, tmp_path: Path, dataset: Dataset, hash_embedder: Callable[..., Any]
+) -> None:
+    built = build(arm(splitter=splitter, max_tokens=30), dataset, hash_embedder(), tmp_path / "cache")
+    assert max(p.tokens for p in built.passages) <= 30
+
+
+def test_split_options_reach_the_splitter(tmp_path: Path, dataset: Dataset, hash_embedder: Callable[..., Any]) -> None:
+    options: list[dict[str, Any]] = [{}, {"target_tokens": 30}, {"context": []}]
+    default, small, bare = (
+        build(arm(splitter="structure", split=split), dataset, hash_embedder(), tmp_path / "cache").passages
+        for split in options
+    )
+    assert len(small) > len(default)
+    assert sum("Title" in p.text for p in default) > 1
+    assert sum("Title" in p.text for p in bare) == 1
+
+
+def test_header_path_stands_before_each_piece_and_is_counted(
+    tmp_path: Path, dataset: Dataset, hash_embedder: Callable[..., Any]
+) -> None:
+    (tmp_path / "a.md").write_text("# Top\n\n## Below\n\nSome words here.", encoding="utf-8")
+    peer = arm(splitter="markdown+sentence")
+    built = build(peer, dataset, hash_embedder(), tmp_path / "cache")
+    assert built.passages[-1].text == "header_path: /Top/\n\n## Below\n\nSome words here."
+    bare = build(peer.model_copy(update={"header_path": False}), dataset, hash_embedder(), tmp_path / "cache")
+    assert bare.passages[-1].text == "## Below\n\nSome words here."
 
 
 def test_vector_mode_is_exact_cosine(tmp_path: Path, hash_embedder: Callable[..., Any]) -> None:

@@ -28,7 +28,7 @@ SUITES = Path(__file__).resolve().parents[2] / "eval" / "suites"
 def test_shipped_suites_load(file: Path) -> None:
     suite = load_suite(file)
     assert suite.dataset in DATASETS
-    assert {("textlayer", "sentence"), ("layout", "structure")} <= {(a.engine, a.splitter) for a in suite.arms}
+    assert {"sentence", "structure"} <= {arm.splitter for arm in suite.arms}
 
 
 @pytest.mark.parametrize(
@@ -40,6 +40,10 @@ def test_shipped_suites_load(file: Path) -> None:
         (('dataset = "builtin"', 'dataset = "builtin"\nbudgets = [10]'), "primary_budget"),
         (("[[arms]]", "[[arms"), "not TOML"),
         (('engine = "textlayer"', 'engine = "textlayer"\noverlap_tokens = -1'), "overlap_tokens"),
+        (('engine = "textlayer"', 'engine = "textlayer"\nsplit.max_tokens = 9'), "not of 'sentence'"),
+        (('splitter = "sentence"', 'splitter = "structure"\nmax_tokens = 9'), "no max_tokens"),
+        (('splitter = "sentence"', 'splitter = "structure"\nsplit.targt_tokens = 9'), "targt_tokens.*target_tokens"),
+        (('splitter = "sentence"', 'splitter = "structure"\nsplit.min_tokens = "few"'), "split.min_tokens"),
     ],
 )
 def test_wrong_suites_are_refused(tmp_path: Path, change: tuple[str, str], said: str) -> None:

@@ -1,0 +1,128 @@
+"""Questions to ranked passages: by meaning, by words (BM25), or both, as the product searches.
+
+Vectors are compared exactly, as LanceDB does without a vector index. Words go through LanceDB's own full-text index
+in a temporary database, with the settings of `rag_ingest.store`. A test holds the three modes against the product's.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, TypeAlias
+
+from eval.cache import VectorCache
+from eval.metrics import Passage
+from rag_ingest.types import Embedder
+
+if TYPE_CHECKING:
+    import numpy as np
+    from lancedb.table import Table
+    from numpy.typing import NDArray
+
+Ranker: TypeAlias = Callable[[Sequence[str]], Iterator[list[Passage]]]
+"""Questions to, for each in order, every passage of the arm, best first."""
+
+RRF_K = 60
+DEPTH = 50
+"""Candidates of each way of searching, as in `rag_ingest.store.search` for up to 16 results."""
+
+
+def _vector(passages: Sequence[Passage], embedder: Embedder, cache: Path) -> Ranker:
+    """Exact cosine over all passages; ties keep document order."""
+    matrix = _matrix(passages, embedder, cache)
+
+    def rank(questions: Sequence[str]) -> Iterator[list[Passage]]:
+        for vector in embedder.embed_queries(questions):
+            yield [passages[i] for i in _by_vector(matrix, vector)]
+
+    return rank
+
+
+def _text(passages: Sequence[Passage], embedder: Embedder, cache: Path) -> Ranker:
+    """BM25; what is no candidate follows in document order."""
+
+    def rank(questions: Sequence[str]) -> Iterator[list[Passage]]:
+        with _word_index(passages) as table:
+            for question in questions:
+                yield _complete(_by_words(table, question), passages)
+
+    return rank
+
+
+def _hybrid(passages: Sequence[Passage], embedder: Embedder, cache: Path) -> Ranker:
+    """Reciprocal rank fusion of both; what is no candidate of either follows in document order."""
+    matrix = _matrix(passages, embedder, cache)
+
+    def rank(questions: Sequence[str]) -> Iterator[list[Passage]]:
+        with _word_index(passages) as table:
+            for question, vector in zip(questions, embedder.embed_queries(questions), strict=True):
+                yield _complete(fuse([_by_vector(matrix, vector)[:DEPTH], _by_words(table, question)]), passages)
+
+    return rank
+
+
+MODES: Mapping[str, Callable[[Sequence[Passage], Embedder, Path], Ranker]] = {
+    "vector": _vector,
+    "text": _text,
+    "hybrid": _hybrid,
+}
+
+
+def fuse(legs: Sequence[Sequence[int]]) -> list[int]:
+    """Items by the sum of 1 / (60 + rank) over the rankings that hold them; equal sums in order of item."""
+    scores: dict[int, float] = defaultdict(float)
+    for leg in legs:
+        for rank, item in enumerate(leg, 1):
+            scores[item] += 1 / (RRF_K + rank)
+    return sorted(scores, key=lambda item: (-scores[item], item))
+
+
+def fold(text: str) -> str:
+    """As `rag_ingest.store` folds documents and queries before the words are indexed."""
+    clean = text.encode("utf-8", "surrogatepass").decode("utf-8", "replace")
+    return "".join(c for c in unicodedata.normalize("NFKD", clean) if not unicodedata.combining(c))
+
+
+def _matrix(passages: Sequence[Passage], embedder: Embedder, cache: Path) -> NDArray[np.float32]:
+    return VectorCache(embedder, cache / "vectors").embed_documents([passage.indexed for passage in passages])
+
+
+def _by_vector(matrix: NDArray[np.float32], vector: NDArray[np.float32]) -> list[int]:
+    import numpy as np
+
+    order: list[int] = np.argsort(-(matrix @ vector), kind="stable").tolist()
+    return order
+
+
+def _by_words(table: Table, question: str) -> list[int]:
+    from lancedb.query import MatchQuery
+
+    words = fold(question).strip()
+    if not words:
+        return []
+    query = table.search(MatchQuery(words, "search_text"), query_type="fts").limit(DEPTH).select(["id", "_score"])
+    rows = query.to_arrow().to_pylist()
+    return [row["id"] for row in sorted(rows, key=lambda row: (-row["_score"], row["id"]))]
+
+
+@contextmanager
+def _word_index(passages: Sequence[Passage]) -> Iterator[Table]:
+    import lancedb
+    import pyarrow as pa
+    from lancedb.index import FTS
+
+    rows = {"id": range(len(passages)), "search_text": [fold(passage.indexed) for passage in passages]}
+    schema = pa.schema([("id", pa.int64()), ("search_text", pa.string())])
+    with TemporaryDirectory() as folder:
+        table = lancedb.connect(folder).create_table("passages", pa.table(rows, schema=schema))
+        table.create_index("search_text", config=FTS(with_position=True))
+        yield table
+
+
+def _complete(order: Sequence[int], passages: Sequence[Passage]) -> list[Passage]:
+    chosen = set(order)
+    return [passages[i] for i in [*order, *(i for i in range(len(passages)) if i not in chosen)]]
