@@ -256,6 +256,9 @@ class Chunk:
         parent_id: of the smallest section that holds the whole chunk (see `split.links`).
         previous_id: of the chunk before it in the document, else empty.
         next_id: of the chunk behind it, else empty.
+        gap: the white space between the chunk before it and this one, so that a run of chunks can be put together
+            again; a blank line where blocks were left out.
+        sections: (id, span) of every section that holds the whole chunk, from `parent_id` out to the document.
     """
 
     chunk_id: str
@@ -272,6 +275,8 @@ class Chunk:
     parent_id: str = ""
     previous_id: str = ""
     next_id: str = ""
+    gap: str = ""
+    sections: tuple[tuple[str, Span], ...] = ()
 
     @property
     def embed_text(self) -> str:
@@ -300,7 +305,13 @@ class Failure:
 
 @dataclass(frozen=True, slots=True)
 class SearchHit:
-    """One search result; a higher score is better, comparable within one result list only."""
+    """One search result; a higher score is better, comparable within one result list only.
+
+    Attributes:
+        expanded: the section, or the part of it, that the chunk stands in; empty where it was not asked for.
+        expanded_span: of that text; longer than it where blocks were left out of the chunks.
+        expanded_pages: of the chunks that it is made of.
+    """
 
     chunk_id: str
     doc_id: str
@@ -312,6 +323,9 @@ class SearchHit:
     pages: tuple[int, ...]
     score: float
     span: Span
+    expanded: str = ""
+    expanded_span: Span | None = None
+    expanded_pages: tuple[int, ...] = ()
 
 
 class Loader(Protocol):

@@ -9,6 +9,7 @@ from itertools import groupby
 
 from rag_ingest.split.atoms import Atom
 from rag_ingest.split.context import ContextBuilder, titles_above
+from rag_ingest.split.links import linked
 from rag_ingest.split.merge import merge_small
 from rag_ingest.split.options import Limits, SplitOptions
 from rag_ingest.split.pack import Draft, Packer
@@ -19,6 +20,7 @@ _WORTH_TRYING = 4
 """A section of more characters than this a token of the target is not tried as one chunk."""
 
 
+@linked
 def split(document: Document, options: SplitOptions, count_tokens: TokenCounter, max_tokens: int) -> Iterator[Chunk]:
     """Cuts a document by headings, tables and LaTeX blocks.
 
