@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Iterator
 from dataclasses import dataclass
-
-from markdown_it.token import Token
 
 from rag_ingest.parse.headings import read_title
 from rag_ingest.parse.lines import Lines, read_lines
@@ -14,7 +13,6 @@ from rag_ingest.types import BlockKind
 
 _KINDS: dict[str, BlockKind] = {
     "heading_open": "heading",
-    "paragraph_open": "paragraph",
     "bullet_list_open": "list",
     "ordered_list_open": "list",
     "blockquote_open": "quote",
@@ -30,6 +28,7 @@ class RawBlock:
     Attributes:
         level: 1..6 for a heading, else 0.
         title: a heading's words, else empty.
+        repaired: something in it was never closed and ended at a safe stop.
     """
 
     kind: BlockKind
@@ -37,10 +36,11 @@ class RawBlock:
     end: int
     level: int = 0
     title: str = ""
+    repaired: bool = False
 
     def moved(self, offset: int) -> RawBlock:
         """The same block in a text that has `offset` more characters before it."""
-        return RawBlock(self.kind, self.start + offset, self.end + offset, self.level, self.title)
+        return RawBlock(self.kind, self.start + offset, self.end + offset, self.level, self.title, self.repaired)
 
 
 def read_blocks(lines: Lines) -> list[RawBlock]:
@@ -64,13 +64,15 @@ def page_blocks(markdown: str) -> list[RawBlock]:
 
 def _token_blocks(lines: Lines) -> Iterator[RawBlock]:
     tokens = parse_tokens(lines)
+    repaired = [token.map[0] for token in tokens if token.meta and token.map]
     for i, token in enumerate(tokens):
         if token.level or token.nesting < 0 or token.map is None:
             continue
         kind: BlockKind | None = _KINDS.get(token.type) or token.info  # type: ignore[assignment]
-        if kind is None:
+        if not kind:
             continue
-        start, end = _span(lines, token, kind)
+        first, after = token.map
+        start, end = _span(lines, first, after, kind)
         level, title = 0, ""
         if kind == "heading":
             title = read_title(tokens[i + 1].content)
@@ -78,17 +80,17 @@ def _token_blocks(lines: Lines) -> Iterator[RawBlock]:
                 level = int(token.tag[1])
             else:
                 kind = "paragraph"
-        yield RawBlock(kind, start, end, level, title)
+        open_inside = bool(repaired) and bisect_left(repaired, after) > bisect_left(repaired, first)
+        yield RawBlock(kind, start, end, level, title, open_inside)
 
 
-def _span(lines: Lines, token: Token, kind: BlockKind) -> tuple[int, int]:
+def _span(lines: Lines, first: int, after: int, kind: BlockKind) -> tuple[int, int]:
     """Without white space around; code keeps the indentation of its first line."""
-    first, after = token.map or (0, 0)
     start, end = lines.starts[first], lines.starts[after]
     text = lines.source[start:end]
     end = start + len(text.rstrip())
     lead = len(text) - len(text.lstrip())
-    if kind == "code" and not text[:lead].strip(" \t"):
+    if lead and kind == "code" and not text[:lead].strip(" \t"):
         lead = 0
     return min(start + lead, end), end
 

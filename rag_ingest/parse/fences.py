@@ -7,7 +7,7 @@ from bisect import bisect_right
 from dataclasses import dataclass
 
 from rag_ingest.parse.lines import Lines
-from rag_ingest.parse.stops import sure_stop, unclosed_code_end
+from rag_ingest.parse.stops import Ending, sure_stop, unclosed_code_end
 
 _OPEN = re.compile(r"(`{3,})([^`]*)$|(~{3,})(.*)$")
 _LINE = re.compile(r"([ \t>]*)(?:(?:[-+*]|\d{1,9}[.)])[ \t]+)*(?:(`{3,})([^`]*)|(~{3,})(.*))$")
@@ -33,20 +33,20 @@ class FenceIndex:
         self._at = [m.line for m in self._marks]
         self._balanced: dict[int, bool] = {}
 
-    def end(self, i: int, column: int, limit: int) -> int:
-        """The line after the fence that opens at line `i`, else `i` when none opens there."""
+    def end(self, i: int, column: int, limit: int) -> Ending:
+        """Where the fence that opens at line `i` ends; at `i` when none opens there."""
         line = self._lines.lines[i]
         opened = _OPEN.match(line, column)
         if not opened:
-            return i
+            return Ending(i)
         run = opened[1] or opened[3]
         balanced = self._is_balanced(self._lines.next_break(i + 1))
         close = self._close(i, run[0], len(run), column, limit, balanced)
         if close is not None and not balanced and sure_stop(self._lines, i + 1, close) < close:
             close = None
         if close is not None:
-            return close + 1
-        return unclosed_code_end(self._lines, i + 1, self._next_opener(i, run[0], limit))
+            return Ending(close + 1)
+        return Ending(unclosed_code_end(self._lines, i + 1, self._next_opener(i, run[0], limit)), repaired=True)
 
     def _close(self, i: int, char: str, length: int, column: int, limit: int, balanced: bool) -> int | None:
         for at in range(bisect_right(self._at, i), len(self._marks)):

@@ -6,7 +6,7 @@ import re
 from bisect import bisect_right
 
 from rag_ingest.parse.lines import Lines
-from rag_ingest.parse.stops import unclosed_html_end
+from rag_ingest.parse.stops import Ending, unclosed_html_end
 
 _TAG = re.compile(r"<(/?)(table|figure|script|pre|style|textarea)(?=[\s>/]|$)", re.IGNORECASE)
 _IMAGE = re.compile(r"<img\b[^>]*>[ \t]*$", re.IGNORECASE)
@@ -33,9 +33,9 @@ class HtmlIndex:
                     opened = stack.pop()
                     self._ends[(lines.offsets[opened[0]] + opened[1], name)] = i
 
-    def table_end(self, i: int, column: int, limit: int) -> int:
-        """The line after the table that opens at line `i`, else `i`. Tables that share a line stay together."""
-        end = self._element_end(i, column, "table", limit)
+    def table_end(self, i: int, column: int, limit: int) -> Ending:
+        """Where the table that opens at line `i` ends, else `i`. Tables that share a line stay together."""
+        end, repaired = self._element_end(i, column, "table", limit)
         while end > i and end < limit:
             last = self._lines.lines[end - 1]
             tail = last.rfind("<table")
@@ -45,31 +45,33 @@ class HtmlIndex:
             if further < end or further >= limit:
                 break
             end = further + 1
-        return end
+        return Ending(end, repaired)
 
-    def figure_end(self, i: int, column: int, limit: int) -> int:
-        """The line after the `<figure>` or lone `<img>` at line `i`, else `i`."""
+    def figure_end(self, i: int, column: int, limit: int) -> Ending:
+        """Where the `<figure>` or lone `<img>` at line `i` ends, else `i`."""
         if _IMAGE.match(self._lines.lines[i], column):
-            return i + 1
+            return Ending(i + 1)
         return self._element_end(i, column, "figure", limit)
 
-    def raw_end(self, i: int, column: int, limit: int) -> int:
-        """The line after the comment or verbatim element at line `i`, else `i`."""
+    def raw_end(self, i: int, column: int, limit: int) -> Ending:
+        """Where the comment or verbatim element at line `i` ends, else `i`."""
         opened = _RAW.match(self._lines.lines[i], column)
         if not opened:
-            return i
+            return Ending(i)
         if opened[1] != "!--":
             return self._element_end(i, column, opened[1].lower(), limit)
         if self._lines.lines[i].find("-->", column) >= 0:
-            return i + 1
+            return Ending(i + 1)
         at = bisect_right(self._comment_ends, i)
         if at < len(self._comment_ends) and self._comment_ends[at] < limit:
-            return self._comment_ends[at] + 1
-        return unclosed_html_end(self._lines, i + 1, limit)
+            return Ending(self._comment_ends[at] + 1)
+        return Ending(unclosed_html_end(self._lines, i + 1, limit), repaired=True)
 
-    def _element_end(self, i: int, column: int, name: str, limit: int) -> int:
+    def _element_end(self, i: int, column: int, name: str, limit: int) -> Ending:
         tag = _TAG.match(self._lines.lines[i], column)
         if not tag or tag[1] or tag[2].lower() != name:
-            return i
+            return Ending(i)
         last = self._ends.get((self._lines.offsets[i] + column, name), limit)
-        return last + 1 if last < limit else unclosed_html_end(self._lines, i + 1, limit)
+        if last < limit:
+            return Ending(last + 1)
+        return Ending(unclosed_html_end(self._lines, i + 1, limit), repaired=True)

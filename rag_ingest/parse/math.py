@@ -7,7 +7,7 @@ from bisect import bisect_right
 from collections import defaultdict
 
 from rag_ingest.parse.lines import Lines
-from rag_ingest.parse.stops import is_prose, math_stop, sure_stop, unclosed_math_end
+from rag_ingest.parse.stops import Ending, is_prose, math_stop, sure_stop, unclosed_math_end
 
 _ENVIRONMENTS = (
     r"equation|align|alignat|flalign|gather|multline|eqnarray|displaymath|math|dmath|subequations|"
@@ -44,14 +44,14 @@ class MathIndex:
                 else:
                     self._closes["["].append(i)
 
-    def dollars_end(self, i: int, column: int, limit: int) -> int:
-        """The line after the `$$` formula that opens at line `i`, else `i` when none does."""
+    def dollars_end(self, i: int, column: int, limit: int) -> Ending:
+        """Where the `$$` formula that opens at line `i` ends; at `i` when none does."""
         if not self._lines.lines[i].startswith("$$", column):
-            return i
+            return Ending(i)
         return self._symmetric_end(i, column, limit, "$$", self._dollars)
 
-    def tex_end(self, i: int, column: int, limit: int) -> int:
-        r"""The line after the `\[` formula or environment that opens at line `i`, else `i`."""
+    def tex_end(self, i: int, column: int, limit: int) -> Ending:
+        r"""Where the `\[` formula or environment that opens at line `i` ends; at `i` when none does."""
         line = self._lines.lines[i]
         if line.startswith(r"\$\$", column):
             return self._symmetric_end(i, column, limit, r"\$\$", self._escaped)
@@ -59,7 +59,7 @@ class MathIndex:
             return self._paired_end(i, "[", line.find(r"\]", column), 2, limit)
         begun = _BEGIN.match(line, column)
         if not begun:
-            return i
+            return Ending(i)
         close = rf"\end{{{begun[1]}}}"
         return self._paired_end(i, begun[1], line.find(close, column), len(close), limit)
 
@@ -75,24 +75,24 @@ class MathIndex:
                 return j + 1
         return i + 1
 
-    def _symmetric_end(self, i: int, column: int, limit: int, mark: str, at: list[int]) -> int:
+    def _symmetric_end(self, i: int, column: int, limit: int, mark: str, at: list[int]) -> Ending:
         line = self._lines.lines[i]
         opened = column + len(mark)
         close = line.find(mark, opened)
         if close >= 0:
-            return i + 1 if _TAIL.match(line, close + len(mark)) else i
+            return Ending(i + 1 if _TAIL.match(line, close + len(mark)) else i)
         following = bisect_right(at, i)
         found = at[following] if following < len(at) and at[following] < limit else None
         if found is not None:
             stop = (sure_stop if self._is_even(self._lines.next_break(i + 1)) else math_stop)(self._lines, i + 1, found)
             if stop == found:
-                return found + 1
+                return Ending(found + 1)
         return self._unclosed(i, line[opened:], limit if found is None else found)
 
-    def _paired_end(self, i: int, name: str, close: int, width: int, limit: int) -> int:
+    def _paired_end(self, i: int, name: str, close: int, width: int, limit: int) -> Ending:
         line = self._lines.lines[i]
         if close >= 0:
-            return i + 1 if _TAIL.match(line, close + width) or name != "[" else i
+            return Ending(i + 1 if _TAIL.match(line, close + width) or name != "[" else i)
         closes = self._closes[name]
         following = bisect_right(closes, i)
         found = closes[following] if following < len(closes) and closes[following] < limit else None
@@ -100,11 +100,13 @@ class MathIndex:
         again = bisect_right(opens, i)
         reopened = opens[again] if again < len(opens) and opens[again] < limit else limit
         if found is not None and found <= reopened and sure_stop(self._lines, i + 1, found) == found:
-            return found + 1
+            return Ending(found + 1)
         return self._unclosed(i, line, min(reopened, limit if found is None else found))
 
-    def _unclosed(self, i: int, rest: str, limit: int) -> int:
-        return i if is_prose(rest) else unclosed_math_end(self._lines, i + 1, limit)
+    def _unclosed(self, i: int, rest: str, limit: int) -> Ending:
+        if is_prose(rest):
+            return Ending(i)
+        return Ending(unclosed_math_end(self._lines, i + 1, limit), repaired=True)
 
     def _is_even(self, limit: int) -> bool:
         """True when the `$$` of the page that ends before line `limit` pair up."""

@@ -10,14 +10,17 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TypeAlias
 
 from rag_ingest.parse.fences import FenceIndex
 from rag_ingest.parse.html import HtmlIndex
 from rag_ingest.parse.lines import Lines, is_page_break
 from rag_ingest.parse.math import MathIndex
+from rag_ingest.parse.stops import Ending
 from rag_ingest.types import BlockKind
 
 _CONTAINER = re.compile(r"[ \t]*(?:(?:>[ \t]?|[-+*][ \t]+|\d{1,9}[.)][ \t]+)[ \t]*)*")
+_Finders: TypeAlias = dict[str, tuple[tuple[BlockKind, Callable[[int, int, int], Ending]], ...]]
 _FIRST = frozenset("`~$\\<>-+*{0123456789")
 
 
@@ -28,17 +31,19 @@ class Region:
     Attributes:
         end: the line after its last.
         offset: where it opens, in `Lines.text`.
+        repaired: nothing closes it; it ends at a safe stop.
     """
 
     kind: BlockKind
     end: int
     offset: int
+    repaired: bool = False
 
 
 def find_regions(lines: Lines) -> dict[int, Region]:
     """Every region of a text, by its first line. Linear in the text."""
     fences, math, html = FenceIndex(lines), MathIndex(lines), HtmlIndex(lines)
-    finders: dict[str, tuple[tuple[BlockKind, Callable[[int, int, int], int]], ...]] = {
+    finders: _Finders = {
         "`": (("code", fences.end),),
         "~": (("code", fences.end),),
         "$": (("formula", math.dollars_end),),
@@ -48,6 +53,9 @@ def find_regions(lines: Lines) -> dict[int, Region]:
     found: dict[int, Region] = {}
     i, n = 0, len(lines.lines)
     while i < n:
+        if lines.lines[i][:1].isalpha() and "$$" not in lines.lines[i]:
+            i += 1
+            continue
         region = _region_at(lines, i, finders)
         if region:
             found[i] = region
@@ -57,9 +65,7 @@ def find_regions(lines: Lines) -> dict[int, Region]:
     return found
 
 
-def _region_at(
-    lines: Lines, i: int, finders: dict[str, tuple[tuple[BlockKind, Callable[[int, int, int], int]], ...]]
-) -> Region | None:
+def _region_at(lines: Lines, i: int, finders: _Finders) -> Region | None:
     line = lines.lines[i]
     first = line.lstrip(" \t")[:1]
     if first not in _FIRST or not first:
@@ -76,9 +82,9 @@ def _region_at(
     if ">" in line[:column]:
         limit = _quote_end(lines, i, limit)
     for kind, end_of in finders.get(line[column : column + 1], ()):
-        end = end_of(i, column, limit)
+        end, repaired = end_of(i, column, limit)
         if end > i:
-            return Region(kind, end, lines.offsets[i] + column)
+            return Region(kind, end, lines.offsets[i] + column, repaired)
     return None
 
 

@@ -39,8 +39,33 @@ def parse_tokens(lines: Lines) -> list[Token]:
     """Runs the block stage. Tokens carry line numbers of `lines`; ours have the block's kind as `info`."""
     tokens: list[Token] = []
     parser = _parser()
-    parser.block.parse(lines.text, parser, {"regions": find_regions(lines)}, tokens)
+    state = _state(lines, parser, tokens)
+    parser.block.tokenize(state, 0, state.lineMax)
     return tokens
+
+
+def _state(lines: Lines, parser: MarkdownIt, tokens: list[Token]) -> StateBlock:
+    """The state that `StateBlock` would find by itself, from the lines that are known already."""
+    state = StateBlock("", parser, {"regions": find_regions(lines)}, tokens)
+    text, count = lines.text, len(lines.lines)
+    if not lines.lines[-1].strip(" \t"):
+        count -= 1  # a last line without a line end has no mark when it is blank
+    shifts = [len(line) - len(line.lstrip(" \t")) for line in lines.lines[:count]]
+    state.src, state.lineMax = text, count
+    state.bMarks = [*lines.offsets[:count], len(text)]
+    state.eMarks = [*(end - 1 for end in lines.offsets[1:count]), *_last_end(lines, count), len(text)]
+    state.tShift = [*shifts, 0]
+    state.sCount = [_columns(lines.lines[i], n) if n else 0 for i, n in enumerate(shifts)] + [0]
+    state.bsCount = [0] * (count + 1)
+    return state
+
+
+def _last_end(lines: Lines, count: int) -> list[int]:
+    return [lines.offsets[count - 1] + len(lines.lines[count - 1])] if count else []
+
+
+def _columns(line: str, indent: int) -> int:
+    return len(line[:indent].expandtabs(4))
 
 
 @cache
@@ -56,6 +81,8 @@ def _parser() -> MarkdownIt:
     ruler.after("figure_span", "footnote_span", footnote_span, {"alt": _INTERRUPTS})
     ruler.after("footnote_span", "html_span", html_span, {"alt": ["paragraph", "reference", "blockquote"]})
     ruler.before("paragraph", "setext_heading", setext_heading, {"alt": []})
+    ruler.at("paragraph", paragraph_span, {"alt": []})
+    ruler.before("region_span", "prose_span", prose_span, {"alt": []})
     return md
 
 
@@ -73,7 +100,7 @@ def region_span(state: StateBlock, start: int, end: int, silent: bool) -> bool:
         return False
     if region.kind == "code" and state.is_code_block(start):
         return False
-    return silent or _push(state, region.kind, start, min(region.end, end))
+    return silent or _push(state, region.kind, start, min(region.end, end), region.repaired)
 
 
 def table_span(state: StateBlock, start: int, end: int, silent: bool) -> bool:
@@ -161,10 +188,40 @@ def setext_heading(state: StateBlock, start: int, end: int, silent: bool) -> boo
     return True
 
 
-def _push(state: StateBlock, kind: str, start: int, end: int) -> bool:
-    token = state.push("span", "", 0)
-    token.info = kind
-    token.map = [start, end]
+def prose_span(state: StateBlock, start: int, end: int, silent: bool) -> bool:
+    """A paragraph whose first line can be nothing else, tried before every other rule: most lines of a paper."""
+    first = state.bMarks[start] + state.tShift[start]
+    if silent or not state.src[first].isalpha() or state.is_code_block(start):
+        return False
+    if start + 1 < state.lineMax and not state.isEmpty(start + 1):
+        if "|" in state.src[first : state.eMarks[start]]:
+            return False
+        if state.src[state.bMarks[start + 1] + state.tShift[start + 1]] in "=-":
+            return False
+    return paragraph_span(state, start, end, silent)
+
+
+def paragraph_span(state: StateBlock, start: int, end: int, silent: bool) -> bool:
+    """markdown-it's paragraph as one token; a line of plain words is not offered to the rules that end one."""
+    end = state.lineMax
+    parent, state.parentType = state.parentType, "paragraph"
+    line = start + 1
+    while line < end and not state.isEmpty(line):
+        first = state.bMarks[line] + state.tShift[line]
+        lazy = state.sCount[line] - state.blkIndent > 3 or state.sCount[line] < 0
+        plain = state.src[first].isalpha() and "|" not in state.src[first : state.eMarks[line]]
+        if not lazy and not plain and _interrupted(state, line, end):
+            break
+        line += 1
+    state.parentType = parent
+    return _push(state, "paragraph", start, line)
+
+
+def _push(state: StateBlock, kind: str, start: int, end: int, repaired: bool = False) -> bool:
+    token = Token("span", "", 0, map=[start, end], level=state.level, info=kind, block=True)
+    if repaired:
+        token.meta["repaired"] = True
+    state.tokens.append(token)
     state.line = end
     return True
 

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import re
 
+from typing import NamedTuple
+
 from rag_ingest.parse.lines import Lines
 
 _HEADING = re.compile(r" {0,3}#{1,6}[ \t]+(\S.*)$")
@@ -27,6 +29,18 @@ _CODE_LIKE = re.compile(r"^[ \t]|[(){}\[\];=<>$|\\]|::|->|:$|^[#@%/]")
 _OTHER_BLOCK = re.compile(r"[ \t]*(?:!\[|`{3}|~{3}|<table\b|<!--|<figure\b|\[\^[^\]\s]+\]:|>[ \t])", re.IGNORECASE)
 _PROSE_WORDS = 5
 _PROSE_CJK = 10
+
+
+class Ending(NamedTuple):
+    """Where a construct ends.
+
+    Attributes:
+        line: the line after its last; the line of its opener when nothing opens there.
+        repaired: nothing closes it; it was ended at the earliest safe stop.
+    """
+
+    line: int
+    repaired: bool = False
 
 
 def is_heading(line: str) -> bool:
