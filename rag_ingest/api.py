@@ -16,11 +16,15 @@ from rag_ingest.parse.document import parse_markdown
 from rag_ingest.pipeline import PageResult, Paths, Pipeline
 from rag_ingest.report import IngestReport
 from rag_ingest.split import SplitOptions, split
+from rag_ingest.store.expand import Expansion
 from rag_ingest.store.knowledge_base import KnowledgeBase
 from rag_ingest.store.where import parse_where
 from rag_ingest.types import Chunk, Failure, SearchHit, SourceDocument, TokenCounter
 
 SearchMode = Literal["hybrid", "vector", "text"]
+
+EXPAND_TOKENS = 1024
+"""Three or four such texts fill what is commonly handed to a language model."""
 
 
 def ingest(
@@ -57,8 +61,15 @@ def search(
     k: int = 10,
     where: str | None = None,
     config: Config | None = None,
+    expand: Literal["section"] | None = None,
+    expand_tokens: int = EXPAND_TOKENS,
 ) -> list[SearchHit]:
     """The `k` best chunks of a knowledge base, best first.
+
+    With `expand="section"` each hit also has, in `expanded`, the largest section around it that fits `expand_tokens`,
+    from the part right below its heading up to the whole document, or as many neighbours as fit where not even that
+    part does. Of several hits in one such text only the best is kept, so that `k` hits are `k` texts; they are filled
+    from all candidates of the search (50, or 3 k, of each mode), and are fewer only where these don't suffice.
 
     Args:
         query: plain words; no query syntax.
@@ -67,22 +78,31 @@ def search(
         k: how many.
         where: a filter, for example `page >= 3 and source contains 'attention'`.
         config: only where the embedder needs options that the database can't know (an API key, a device).
+        expand: "section", or None for chunks alone.
+        expand_tokens: of an expanded text, counted exactly; by the embedder's tokenizer, in mode "text", which loads no
+            model, by that of all-MiniLM-L6-v2. A chunk that alone has more stays as it is.
 
     Raises:
         StoreError: there is no knowledge base.
         StoreMismatchError: `config` names another embedder than the one that wrote it.
-        ConfigError: the query is empty, or the filter can't be read.
+        ConfigError: the query is empty, the filter can't be read, or an option has a value that it can't have.
     """
     if not query.strip():
         raise ConfigError("the query is empty: write some words to look for")
+    if expand not in (None, "section"):
+        raise ConfigError(f"expand = {expand!r}: allowed are 'section' and None")
+    if expand_tokens < 1:
+        raise ConfigError(f"expand_tokens = {expand_tokens}: must be at least 1")
     condition = parse_where(where) if where and where.strip() else None
     with KnowledgeBase.open(str(db)) as kb:
         if mode == "text":
-            return kb.search(query, None, mode=mode, k=k, where=condition)
+            grown = Expansion(max_tokens=expand_tokens, count_tokens=bundled_token_counter()) if expand else None
+            return kb.search(query, None, mode=mode, k=k, where=condition, expansion=grown)
         with Pipeline(config or kb.config(Config())) as pipeline:
             kb.require_embedder(pipeline.embedder.name, pipeline.embedder.dimension)
             vector = pipeline.embedder.embed_queries([query])[0]
-            return kb.search(query, vector, mode=mode, k=k, where=condition)
+            grown = Expansion(max_tokens=expand_tokens, count_tokens=pipeline.embedder.count_tokens) if expand else None
+            return kb.search(query, vector, mode=mode, k=k, where=condition, expansion=grown)
 
 
 def ocr(

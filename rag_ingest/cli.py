@@ -179,11 +179,19 @@ def search(
         str | None,
         typer.Option("--where", metavar="EXPR", help="Filter, e.g. \"page >= 3 and title contains 'attention'\"."),
     ] = None,
+    expand: Annotated[
+        str | None,
+        typer.Option("--expand", metavar="section", help="Show the section around each chunk; one chunk a section."),
+    ] = None,
+    expand_tokens: Annotated[
+        int | None, typer.Option("--expand-tokens", min=1, help="Budget of an expanded text.", show_default="1024")
+    ] = None,
     config: ConfigOption = None,
     settings: SetOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Search a knowledge base: the best chunks with their headings and pages."""
+    """Search a knowledge base: the best chunks with their headings and pages, or the sections around them."""
+    from rag_ingest.api import EXPAND_TOKENS
     from rag_ingest.api import search as run
     from rag_ingest.config import load_config
     from rag_ingest.console import hit_json, print_hits
@@ -191,11 +199,24 @@ def search(
 
     if mode not in ("hybrid", "vector", "text"):
         raise ConfigError(f"--mode {mode!r} is not one of hybrid, vector, text")
+    if expand not in (None, "section"):
+        raise ConfigError(f"--expand {expand!r} is not known: allowed is section")
+    if expand_tokens is not None and expand is None:
+        raise ConfigError("--expand-tokens needs --expand section")
     options = None
     if config or settings:
         with KnowledgeBase.open(str(db)) as kb:
             options = load_config(config, settings or [], base=kb.settings)
-    hits = run(query, db, mode=mode, k=k, where=where, config=options)  # type: ignore[arg-type]  # checked above
+    hits = run(
+        query,
+        db,
+        mode=mode,  # type: ignore[arg-type]  # checked above, as is `expand`
+        k=k,
+        where=where,
+        config=options,
+        expand=expand,  # type: ignore[arg-type]
+        expand_tokens=expand_tokens or EXPAND_TOKENS,
+    )
     if as_json:
         for hit in hits:
             _print_json(hit_json(hit))

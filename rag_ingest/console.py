@@ -12,7 +12,7 @@ from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeEl
 from rich.table import Table
 
 from rag_ingest.report import DocumentReport, EngineChosen, IngestReport, failure_json
-from rag_ingest.types import Chunk, Failure, PageMarkdown, SearchHit
+from rag_ingest.types import Chunk, Failure, PageMarkdown, SearchHit, Span
 
 SHOWN_FAILURES = 20
 
@@ -160,10 +160,27 @@ def print_hits(hits: Sequence[SearchHit]) -> None:
             out.print("   " + " > ".join(hit.headings), style="cyan")
         out.print(f"   {hit.source}", style="dim")
         out.print()
-        for line in repeated(hit.context, hit.headings):
-            out.print(f"   {line}", style="dim")
-        out.print("\n".join(f"   {line}" for line in hit.text.strip().splitlines()))
+        if hit.expanded_span is None or hit.expanded_span.start == hit.span.start:
+            for line in repeated(hit.context, hit.headings):
+                out.print(f"   {line}", style="dim")
+        if hit.expanded_span is None:
+            out.print("\n".join(f"   {line}" for line in hit.text.strip().splitlines()))
+        else:
+            out.print("\n".join(marked(hit)))
         out.print()
+
+
+def marked(hit: SearchHit) -> list[str]:
+    """The lines of an expanded text, a bar before those of the chunk that was found."""
+    at = hit.span.start - hit.expanded_span.start if hit.expanded_span else 0
+    if not hit.expanded.startswith(hit.text, at):  # blocks were left out before it
+        at = max(0, hit.expanded.find(hit.text))
+    lines, start = [], 0
+    for line in hit.expanded.splitlines(keepends=True):
+        inside = line.strip() and start < at + len(hit.text) and start + len(line) > at
+        lines.append(f" {'┃' if inside else ' '} {line.rstrip()}")
+        start += len(line)
+    return lines
 
 
 def repeated(context: str, headings: Sequence[str]) -> list[str]:
@@ -212,6 +229,7 @@ def status_json(status: Any) -> dict[str, Any]:
 
 def hit_json(hit: SearchHit) -> dict[str, Any]:
     """A row of `search --json`."""
+    expanded = {} if hit.expanded_span is None else _expanded_json(hit, hit.expanded_span)
     return {
         "chunk_id": hit.chunk_id,
         "doc_id": hit.doc_id,
@@ -223,6 +241,15 @@ def hit_json(hit: SearchHit) -> dict[str, Any]:
         "pages": list(hit.pages),
         "score": hit.score,
         "span": [hit.span.start, hit.span.end],
+        **expanded,
+    }
+
+
+def _expanded_json(hit: SearchHit, span: Span) -> dict[str, Any]:
+    return {
+        "expanded": hit.expanded,
+        "expanded_span": [span.start, span.end],
+        "expanded_pages": list(hit.expanded_pages),
     }
 
 

@@ -15,10 +15,13 @@ from llama_index.core.utils import get_tqdm_iterable
 
 from rag_ingest.embed.bundled import bundled_token_counter
 from rag_ingest.llamaindex.reader import INTERNAL_KEYS, PAGE_SPANS
+from rag_ingest.llamaindex.sections import section_nodes
 from rag_ingest.parse.document import parse_markdown
 from rag_ingest.split import SplitOptions, split
 from rag_ingest.store.node_metadata import chunk_to_node
 from rag_ingest.types import PageSpan, Span
+
+_NEIGHBOURS = (NodeRelationship.PREVIOUS, NodeRelationship.NEXT)
 
 
 class MarkdownStructureNodeParser(NodeParser):
@@ -27,11 +30,20 @@ class MarkdownStructureNodeParser(NodeParser):
     What LlamaIndex embeds for a node, `get_content(MetadataMode.EMBED)`, is the chunk's context (heading path, repeated
     table header) and its text: at most `max_tokens` by `count_tokens`. All other metadata, the document's included,
     is kept out of the embedding. Node metadata: `headings`, `pages`, `kinds`, `context`, and the document's own.
+
+    A node's PARENT is the smallest section that holds it, given as a node of its own with `include_parents`: its text
+    is the section's, its CHILD nodes are the chunks and sections right below. PREVIOUS and NEXT join the chunks of a
+    document in reading order, unless `include_prev_next_rel` is off.
     """
 
     max_tokens: int = Field(default=254, ge=16, description="Token budget of context and text together")
     count_tokens: Callable[[str], int] | None = Field(
         default=None, exclude=True, description="Tokens of a text; by default the tokenizer of all-MiniLM-L6-v2"
+    )
+    include_parents: bool = Field(
+        default=False,
+        description="Also give the sections around the chunks, for AutoMergingRetriever: all nodes into the docstore, "
+        "get_leaf_nodes(nodes) into the index",
     )
     split_settings: dict[str, Any] = Field(default_factory=dict, description="Further fields of SplitOptions")
 
@@ -54,27 +66,34 @@ class MarkdownStructureNodeParser(NodeParser):
             text, doc_id=doc_id, page_spans=tuple(PageSpan(n, Span(start, end)) for n, start, end in spans)
         )
         counter = self.count_tokens or bundled_token_counter()
-        made = []
-        for chunk in split(document, SplitOptions(**self.split_settings), counter, self.max_tokens):
-            child = chunk_to_node(
-                chunk, title=str(node.metadata.get("title", "")), source=str(node.metadata.get("source", ""))
-            )
+        chunks = list(split(document, SplitOptions(**self.split_settings), counter, self.max_tokens))
+        above = section_nodes(document, chunks) if self.include_parents else []
+        title, source = str(node.metadata.get("title", "")), str(node.metadata.get("source", ""))
+        made = [*above, *(chunk_to_node(chunk, title=title, source=source) for chunk in chunks)]
+        for child in made:
             child.metadata = {key: value for key, value in child.metadata.items() if value not in ("", None)}
             child.relationships[NodeRelationship.SOURCE] = node.as_related_node_info()
-            made.append(child)
         return made
 
     def _postprocess_parsed_nodes(
         self, nodes: list[BaseNode], parent_doc_map: dict[str, LlamaDocument]
     ) -> list[BaseNode]:
-        """The base class searches the text for each node, wrong where text repeats: our offsets are put back."""
-        offsets = [(n.start_char_idx, n.end_char_idx) for n in nodes if isinstance(n, TextNode)]
+        """What the base class guesses is put right: offsets, by searching for the text; neighbours, sections too."""
+        known = [(n.start_char_idx, n.end_char_idx, _neighbours(n)) for n in nodes if isinstance(n, TextNode)]
         done = super()._postprocess_parsed_nodes(nodes, parent_doc_map)
-        for node, (start, end) in zip(done, offsets, strict=True):
+        for node, (start, end, neighbours) in zip(done, known, strict=True):
             if isinstance(node, TextNode):
                 node.start_char_idx, node.end_char_idx = start, end
+            for relationship in _NEIGHBOURS:
+                node.relationships.pop(relationship, None)
+            if self.include_prev_next_rel:
+                node.relationships.update(neighbours)
             node.metadata.pop(PAGE_SPANS, None)
             node.excluded_embed_metadata_keys = [key for key in node.metadata if key != "context"]
             own = [key for key in node.metadata if key in (*INTERNAL_KEYS, "context")]
             node.excluded_llm_metadata_keys = sorted({*node.excluded_llm_metadata_keys, *own})
         return done
+
+
+def _neighbours(node: BaseNode) -> dict[NodeRelationship, Any]:
+    return {name: node.relationships[name] for name in _NEIGHBOURS if name in node.relationships}

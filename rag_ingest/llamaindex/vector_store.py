@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from llama_index.core.bridge.pydantic import Field, PrivateAttr
-from llama_index.core.schema import BaseNode, MetadataMode, TextNode
+from llama_index.core.schema import BaseNode
 from llama_index.core.vector_stores.types import (
     BasePydanticVectorStore,
     MetadataFilters,
@@ -15,17 +14,16 @@ from llama_index.core.vector_stores.types import (
     VectorStoreQueryMode,
     VectorStoreQueryResult,
 )
-from llama_index.core.vector_stores.utils import metadata_dict_to_node, node_to_metadata_dict
+from llama_index.core.vector_stores.utils import metadata_dict_to_node
 
 from rag_ingest.errors import ConfigError, NoKnowledgeBaseError, StoreError, StoreMismatchError
 from rag_ingest.llamaindex.filters import filter_expression
+from rag_ingest.llamaindex.rows import arrow_rows, node_row
 from rag_ingest.store.knowledge_base import KnowledgeBase
-from rag_ingest.store.schema import searchable, storable
 from rag_ingest.store.search import SearchMode
 from rag_ingest.store.tables import fetch, upsert
 
 if TYPE_CHECKING:
-    import pyarrow as pa
     from lancedb.expr import Expr
 
 _MODES: Mapping[VectorStoreQueryMode, SearchMode] = {
@@ -68,6 +66,15 @@ class LanceDBKnowledgeBase(BasePydanticVectorStore):
         """
         return self._open().chunks
 
+    @property
+    def knowledge_base(self) -> KnowledgeBase:
+        """The opened knowledge base.
+
+        Raises:
+            StoreError: there is none yet.
+        """
+        return self._open()
+
     def _open(self, dimension: int | None = None) -> KnowledgeBase:
         """Opens the database; makes it where it is missing and a dimension is given."""
         if self._kb is None:
@@ -99,8 +106,8 @@ class LanceDBKnowledgeBase(BasePydanticVectorStore):
         if any(len(node.get_embedding()) != dimension for node in nodes):
             raise StoreError("the nodes' embeddings differ in length: embed them all with one model")
         kb = self._open(dimension=dimension)
-        rows = {node.node_id: _row(node) for node in nodes}
-        upsert(kb.chunks, "id", _arrow(rows.values(), kb.chunks.schema))
+        rows = {node.node_id: node_row(node) for node in nodes}
+        upsert(kb.chunks, "id", arrow_rows(rows.values(), kb.chunks.schema))
         kb.optimize()
         return [node.node_id for node in nodes]
 
@@ -194,56 +201,3 @@ class LanceDBKnowledgeBase(BasePydanticVectorStore):
                 condition = col(column).isin(values)
                 where = condition if where is None else where & condition
         return filter_expression(self.client, filters, where) if filters and self._is_there() else where
-
-
-def _row(node: BaseNode) -> dict[str, Any]:
-    """Every column of `chunks` that a node can fill; the node itself is kept whole in `metadata`."""
-    text, metadata = node.get_content(MetadataMode.NONE), node.metadata
-    pages = _numbers(metadata.get("pages") or metadata.get("page"))
-    headings = [h for h in str(metadata.get("headings") or "").split(" > ") if h]
-    kinds = [k for k in str(metadata.get("kinds") or "").split(", ") if k]
-    start = node.start_char_idx if isinstance(node, TextNode) else None
-    struct = node_to_metadata_dict(node, remove_text=False, flat_metadata=False)
-    return {
-        "id": node.node_id,
-        "doc_id": node.ref_doc_id or "",
-        "vector": node.get_embedding(),
-        "text": storable(text),
-        "context": str(metadata.get("context") or ""),
-        "title": str(metadata.get("title") or ""),
-        "source": str(metadata.get("source") or metadata.get("file_path") or ""),
-        "search_text": searchable(node.get_content(MetadataMode.EMBED)),
-        "page_lines": _lines(pages),
-        "heading_lines": _lines(headings),
-        "kind_lines": _lines(kinds),
-        "headings": headings,
-        "pages": pages,
-        "kinds": kinds,
-        "first_page": min(pages, default=None),
-        "last_page": max(pages, default=None),
-        "span_start": start if start is not None else 0,
-        "span_end": (start or 0) + len(text),
-        "token_count": None,
-        "metadata": {**{key: _text(value) for key, value in struct.items()}, "page": min(pages, default=None)},
-    }
-
-
-def _arrow(rows: Iterable[Mapping[str, Any]], schema: pa.Schema) -> pa.Table:
-    """Keys of `metadata` that the table's struct lacks live on in its `_node_content`."""
-    import pyarrow as pa
-
-    fields = {field.name for field in schema.field("metadata").type}
-    known = [{**row, "metadata": {k: v for k, v in row["metadata"].items() if k in fields}} for row in rows]
-    return pa.Table.from_pylist(known, schema=schema)
-
-
-def _text(value: Any) -> str | None:
-    return value if value is None or isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
-
-
-def _numbers(value: Any) -> list[int]:
-    return [int(part) for part in str(value or "").replace(",", " ").split() if part.isdecimal()]
-
-
-def _lines(values: Iterable[object]) -> str:
-    return "\n" + "".join(f"{' '.join(str(value).split())}\n" for value in values)

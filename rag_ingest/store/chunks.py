@@ -166,6 +166,11 @@ def _to_row(chunk: Chunk, record: DocumentRecord) -> dict[str, Any]:
         "span_start": chunk.span.start,
         "span_end": chunk.span.end,
         "token_count": chunk.token_count,
+        "parent_id": chunk.parent_id,
+        "previous_id": chunk.previous_id,
+        "next_id": chunk.next_id,
+        "gap": chunk.gap,
+        "sections": [{"id": name, "start": span.start, "end": span.end} for name, span in chunk.sections],
         "metadata": node_metadata(chunk, title=title, source=source),
     }
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
@@ -76,19 +75,6 @@ class Documents:
         if before is None or not before.chunk_count:
             before = DocumentRecord(source=failure.source, doc_id=failure.doc_id)
         return self.write([replace(before, state="failed", stage=failure.stage, error=failure.reason)])
-
-
-def failures_of(documents: Iterable[DocumentRecord]) -> list[Failure]:
-    """Sources that failed as a whole."""
-    return [Failure(d.source, None, d.stage, d.error, d.doc_id) for d in documents if d.state == "failed"]
-
-
-def engines_of(documents: Iterable[DocumentRecord]) -> list[Mapping[str, Any]]:
-    """Who read and embedded the documents, most documents first."""
-    counts = Counter((d.engine, d.ocr_fingerprint, d.embedder) for d in documents if d.engine)
-    names = ("engine", "fingerprint", "embedder")
-    ordered = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
-    return [{**dict(zip(names, key, strict=True)), "documents": n} for key, n in ordered]
 
 
 def _to_row(record: DocumentRecord) -> dict[str, Any]:

@@ -9,33 +9,33 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import fields, is_dataclass, replace
 from os import PathLike, fspath
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from rag_ingest.errors import ConfigError, StoreError, StoreMismatchError
+from rag_ingest.errors import StoreError, StoreMismatchError
 from rag_ingest.store.chunks import Chunks, DocumentChunks
-from rag_ingest.store.documents import Documents, engines_of, failures_of
+from rag_ingest.store.documents import Documents
+from rag_ingest.store.expand import Expansion, expand
 from rag_ingest.store.ledger import Ledger
-from rag_ingest.store.schema import DocumentRecord, Identity, Status, source_key
-from rag_ingest.store.search import SearchMode, search
+from rag_ingest.store.schema import DocumentRecord, Identity, source_key
+from rag_ingest.store.search import SearchMode, candidates
+from rag_ingest.store.settings import with_settings
+from rag_ingest.store.status import Status, read_status
 from rag_ingest.store.tables import (
-    KEYS,
     MANY_SMALL_FILES,
     backlog,
     connect,
-    create_table,
     ensure_scalar_indexes,
     foreign_errors,
     no_knowledge_base,
     open_table,
+    open_tables,
 )
 from rag_ingest.types import Chunk, Failure, PageMarkdown, SearchHit
 
 if TYPE_CHECKING:
     import numpy as np
-    from lancedb.db import DBConnection
     from lancedb.expr import Expr
     from lancedb.table import Table
     from numpy.typing import NDArray
@@ -95,7 +95,7 @@ class KnowledgeBase:
                 if embedder_name is None or dimension is None:
                     raise StoreError(f"a new knowledge base at {uri} needs the embedder's name and dimension")
                 identity = Identity(embedder_name, dimension, settings or {})
-            tables = _tables(uri, db, identity, create=create)
+            tables = open_tables(uri, db, identity, create=create)
             kb = cls(uri, tables, _identity(uri, tables["chunks"]) or identity)
             if embedder_name is not None and dimension is not None:
                 kb.require_embedder(embedder_name, dimension)
@@ -133,7 +133,7 @@ class KnowledgeBase:
 
     def config(self, default: T) -> T:
         """A configuration dataclass with the recorded embedder settings in place of its own."""
-        return _with_settings(default, self.settings)
+        return with_settings(default, self.settings)
 
     def done_pages(self, doc_id: str, fingerprint: str) -> dict[int, PageMarkdown]:
         """Pages of a document that this engine fingerprint has read, by number."""
@@ -244,16 +244,7 @@ class KnowledgeBase:
     def status(self) -> Status:
         """What is in the knowledge base."""
         with foreign_errors(f"{self.uri} can't be read"):
-            documents = self._documents.all()
-            pages = self._ledger.counts(documents)
-            failures = [*failures_of(documents), *pages.failures]
-            return Status(
-                documents=len({d.doc_id for d in documents if d.state != "failed" or d.chunk_count > 0}),
-                pages=pages.by_state,
-                chunks=self._tables["chunks"].count_rows(),
-                failures=tuple(sorted(failures, key=lambda f: (f.source, f.page or 0))),
-                engines=tuple(engines_of(documents)),
-            )
+            return read_status(self._documents, self._ledger, self._tables["chunks"].count_rows())
 
     def search(
         self,
@@ -263,15 +254,25 @@ class KnowledgeBase:
         mode: SearchMode = "hybrid",
         k: int = 10,
         where: str | Expr | None = None,
+        expansion: Expansion | None = None,
     ) -> list[SearchHit]:
-        """The `k` best chunks, best first; see `store.search.search` and, for the filter, `store.where`.
+        """The `k` best chunks, best first; see `store.search.candidates` and, for the filter, `store.where`.
+
+        With `expansion` each comes with its section, and of several in one section only the best: the `k` are filled
+        from all candidates of the search, the same ones in the same order as without.
 
         Raises:
             ConfigError: unknown mode, k below 1, or a filter that can't be read.
             StoreError: the database can't be read.
         """
         with foreign_errors(f"{self.uri} can't be searched"):
-            return search(self._tables["chunks"], text, vector, mode=mode, k=k, where=where)
+            hits = candidates(self._tables["chunks"], text, vector, mode=mode, k=k, where=where)
+            return expand(self._tables["chunks"], hits, expansion, k=k) if expansion else hits[:k]
+
+    def expand(self, hits: Sequence[SearchHit], expansion: Expansion) -> list[SearchHit]:
+        """Hits of an earlier search with their sections, those left out that a better one's text holds."""
+        with foreign_errors(f"{self.uri} can't be searched"):
+            return expand(self._tables["chunks"], hits, expansion, k=len(hits))
 
     def optimize(self) -> None:
         """Compacts files and brings indexes up to date where that has become worth it; cheap where it has not."""
@@ -296,35 +297,4 @@ class KnowledgeBase:
 
 
 def _identity(uri: str, chunks: Table | None) -> Identity | None:
-    if chunks is None:
-        return None
-    identity = Identity.from_metadata(chunks.schema.metadata)
-    if identity is None:
-        raise StoreError(f"the table 'chunks' in {uri} was not written by this version of rag-ingest; use another --db")
-    return identity
-
-
-def _tables(uri: str, db: DBConnection, identity: Identity, *, create: bool) -> dict[str, Table]:
-    """`chunks` comes last: a database is one as soon as it has it."""
-    if create:
-        return {name: create_table(db, name, identity) for name in KEYS}
-    found = {name: open_table(db, name) for name in KEYS}
-    missing = [name for name, table in found.items() if table is None]
-    if missing:
-        raise StoreError(f"{uri} lacks the table {missing[0]!r}; ingest into it again, or use another --db")
-    return {name: table for name, table in found.items() if table is not None}
-
-
-def _with_settings(default: T, settings: Mapping[str, Any]) -> T:
-    if not is_dataclass(default) or isinstance(default, type):
-        raise ConfigError(f"a configuration is a dataclass, not {default!r}")
-    known = {f.name: getattr(default, f.name) for f in fields(default)}
-    changes = {name: _as_in(known[name], value) for name, value in settings.items() if name in known}
-    return replace(default, **changes)
-
-
-def _as_in(default: Any, value: Any) -> Any:
-    """JSON has no tuples and no dataclasses."""
-    if is_dataclass(default):
-        return _with_settings(default, value)
-    return tuple(value) if isinstance(default, tuple) else value
+    return None if chunks is None else Identity.from_metadata(chunks.schema.metadata, uri)

@@ -47,7 +47,7 @@ def node_metadata(chunk: Chunk, *, title: str, source: str) -> dict[str, Any]:
 
 def chunk_to_node(chunk: Chunk, *, title: str, source: str) -> TextNode:
     """A chunk as a LlamaIndex node; its id is the chunk's, its source node the document's content hash."""
-    from llama_index.core.schema import NodeRelationship, RelatedNodeInfo, TextNode
+    from llama_index.core.schema import TextNode
 
     metadata = _flat(chunk, title, source)
     hidden = [name for name in metadata if name != "context" or not chunk.context]
@@ -62,8 +62,23 @@ def chunk_to_node(chunk: Chunk, *, title: str, source: str) -> TextNode:
         excluded_llm_metadata_keys=hidden,
         start_char_idx=chunk.span.start,
         end_char_idx=chunk.span.end,
-        relationships={NodeRelationship.SOURCE: RelatedNodeInfo(node_id=chunk.doc_id)},
+        relationships=_relationships(chunk),
     )
+
+
+def _relationships(chunk: Chunk) -> dict[Any, Any]:
+    """The chunk's links; what ids alone can't say, its gap and the outer sections, is told about the parent."""
+    from llama_index.core.schema import NodeRelationship, RelatedNodeInfo
+
+    sections = [[name, span.start, span.end] for name, span in chunk.sections]
+    around = {"gap": chunk.gap, "sections": sections} if sections else {}
+    related = {
+        NodeRelationship.SOURCE: RelatedNodeInfo(node_id=chunk.doc_id),
+        NodeRelationship.PARENT: RelatedNodeInfo(node_id=chunk.parent_id, metadata=around),
+        NodeRelationship.PREVIOUS: RelatedNodeInfo(node_id=chunk.previous_id),
+        NodeRelationship.NEXT: RelatedNodeInfo(node_id=chunk.next_id),
+    }
+    return {kind: node for kind, node in related.items() if node.node_id or kind == NodeRelationship.SOURCE}
 
 
 def _flat(chunk: Chunk, title: str, source: str) -> Mapping[str, Any]:

@@ -13,15 +13,15 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Literal
 
-from rag_ingest.types import Failure
+from rag_ingest.errors import StoreError
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-__all__ = ["DocumentRecord", "Identity", "Status", "chunks_schema", "documents_schema", "pages_schema"]
+__all__ = ["DocumentRecord", "Identity", "chunks_schema", "documents_schema", "pages_schema"]
 
-SCHEMA_VERSION = "1"
-"""Of the tables; another one is refused."""
+SCHEMA_VERSION = "2"
+"""Of the tables; another one is refused. 2: chunks have links (`parent_id` to `sections`)."""
 
 DocumentState = Literal["done", "partial", "failed"]
 
@@ -59,23 +59,6 @@ class DocumentRecord:
 
 
 @dataclass(frozen=True)
-class Status:
-    """What is in a knowledge base.
-
-    Attributes:
-        documents: that can be found by a search.
-        pages: number by state, "done" and "failed", of the documents as they stand.
-        engines: `{"engine", "fingerprint", "embedder", "documents"}`, most documents first.
-    """
-
-    documents: int
-    pages: Mapping[str, int]
-    chunks: int
-    failures: tuple[Failure, ...]
-    engines: tuple[Mapping[str, Any], ...]
-
-
-@dataclass(frozen=True)
 class Identity:
     """Who wrote the vectors.
 
@@ -97,11 +80,24 @@ class Identity:
         }
 
     @classmethod
-    def from_metadata(cls, metadata: Mapping[bytes, bytes] | None) -> Identity | None:
-        """None where `rag_ingest` did not write it, or in another version."""
+    def from_metadata(cls, metadata: Mapping[bytes, bytes] | None, uri: str) -> Identity:
+        """Of the table `chunks` in the database at `uri`.
+
+        Raises:
+            StoreError: `rag_ingest` did not write it, or wrote it in another version.
+        """
         text = {key.decode(): value.decode() for key, value in (metadata or {}).items()}
-        if text.get("rag_ingest.schema") != SCHEMA_VERSION:
-            return None
+        found = text.get("rag_ingest.schema")
+        if found is None:
+            raise StoreError(
+                f"the table 'chunks' in {uri} was not written by this version of rag-ingest; use another --db"
+            )
+        if found != SCHEMA_VERSION:
+            raise StoreError(
+                f"{uri} was written by another version of rag-ingest (tables {found}, this version has "
+                f"{SCHEMA_VERSION}): delete chunks.lance and documents.lance in it and ingest again, which reads no "
+                "page a second time; or use another --db"
+            )
         settings = json.loads(text["rag_ingest.settings"])
         return cls(text["rag_ingest.embedder"], int(text["rag_ingest.dimension"]), settings)
 
@@ -146,12 +142,17 @@ def chunks_schema(identity: Identity) -> pa.Schema:
     `search_text` (context and text, see `searchable`) is what full-text search reads. `page_lines`, `heading_lines` and
     `kind_lines` hold the lists once more, each value between line breaks, because filters can't look into lists
     (lancedb 0.40); `first_page` and `last_page` are null where pages are unknown.
+
+    `parent_id`, `previous_id`, `next_id`, `gap` and `sections` are a chunk's links (see `types.Chunk`): the texts of
+    neighbours with the gaps between them are the document again. They are null where a foreign node has none.
     """
     import pyarrow as pa
 
     from rag_ingest.store.node_metadata import metadata_type
 
     texts = ["text", "context", "title", "source", "search_text", "page_lines", "heading_lines", "kind_lines"]
+    links = ["parent_id", "previous_id", "next_id", "gap"]
+    section = [pa.field("id", pa.string()), pa.field("start", pa.int64()), pa.field("end", pa.int64())]
     return pa.schema(
         [
             pa.field("id", pa.string(), nullable=False),
@@ -166,6 +167,8 @@ def chunks_schema(identity: Identity) -> pa.Schema:
             pa.field("span_start", pa.int64()),
             pa.field("span_end", pa.int64()),
             pa.field("token_count", pa.int32()),
+            *(pa.field(name, pa.string()) for name in links),
+            pa.field("sections", pa.list_(pa.struct(section))),
             pa.field("metadata", metadata_type()),
         ],
         metadata=identity.to_metadata(),

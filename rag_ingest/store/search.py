@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from lancedb.table import Table
     from numpy.typing import NDArray
 
-__all__ = ["SearchMode", "search"]
+__all__ = ["SearchMode", "candidates"]
 
 SearchMode = Literal["hybrid", "vector", "text"]
 
@@ -25,7 +25,7 @@ RRF_K = 60
 """Cormack, Clarke and Büttcher 2009, "Reciprocal rank fusion outperforms Condorcet": score = sum of 1 / (60 + rank)."""
 
 DEPTH = 50
-"""Each way of searching gives at least so many candidates, so that fusion and ties don't hang on the last rank."""
+"""Each way of searching gives at least so many, so that fusion and ties don't hang on the last rank."""
 
 NPROBES, REFINE_FACTOR = 50, 10
 """An IVF_RQ index reaches recall 0.998 with these, and 0.44 with the defaults; without an index they do nothing."""
@@ -33,17 +33,19 @@ NPROBES, REFINE_FACTOR = 50, 10
 _COLUMNS = ["id", "doc_id", "source", "title", "text", "context", "headings", "pages", "span_start", "span_end"]
 
 
-def search(
+def candidates(
     table: Table, text: str, vector: NDArray[np.float32] | None, *, mode: SearchMode, k: int, where: str | Expr | None
 ) -> list[SearchHit]:
-    """The `k` best chunks, best first; equal scores in order of chunk id.
+    """At least the `k` best chunks, where there are so many, best first; equal scores in order of chunk id.
+
+    Each way of searching gives 50 of them, or 3 k.
 
     Args:
         table: `chunks`.
         text: plain words; one phrase where the whole query stands in double quotes.
         vector: of the query; unused in mode "text".
         mode: scores are cosine similarity ("vector"), BM25 ("text") or reciprocal ranks ("hybrid").
-        k: how many.
+        k: how many are wanted.
         where: a filter as `store.where` reads it, or a ready expression.
 
     Raises:
@@ -63,7 +65,7 @@ def search(
     if mode != "vector":
         legs.append(_by_words(table, text, condition, depth))
     ranked = legs[0] if len(legs) == 1 else fuse(legs)
-    return [_to_hit(row) for row in ranked[:k]]
+    return [_to_hit(row) for row in ranked]
 
 
 def _by_vector(table: Table, vector: NDArray[np.float32], where: Expr | None, depth: int) -> list[dict[str, Any]]:

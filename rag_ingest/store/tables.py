@@ -34,6 +34,7 @@ __all__ = [
     "fetch",
     "foreign_errors",
     "open_table",
+    "open_tables",
     "upsert",
 ]
 
@@ -107,6 +108,21 @@ def create_table(db: DBConnection, name: str, identity: Identity) -> Table:
     if not any("primary-key" in key.decode() for key in table.schema.field(KEYS[name]).metadata or {}):
         table.set_unenforced_primary_key(KEYS[name])
     return table
+
+
+def open_tables(uri: str, db: DBConnection, identity: Identity, *, create: bool) -> dict[str, Table]:
+    """All three; `chunks` comes last: a database is one as soon as it has it.
+
+    Raises:
+        StoreError: one is missing and `create` is false.
+    """
+    if create:
+        return {name: create_table(db, name, identity) for name in KEYS}
+    found = {name: open_table(db, name) for name in KEYS}
+    missing = [name for name, table in found.items() if table is None]
+    if missing:
+        raise StoreError(f"{uri} lacks the table {missing[0]!r}; ingest into it again, or use another --db")
+    return {name: table for name, table in found.items() if table is not None}
 
 
 def ensure_scalar_indexes(table: Table, name: str) -> None:

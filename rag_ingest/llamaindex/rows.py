@@ -1,0 +1,91 @@
+"""LlamaIndex nodes as rows of the `chunks` table."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from llama_index.core.schema import BaseNode, MetadataMode, NodeRelationship, RelatedNodeInfo, TextNode
+from llama_index.core.vector_stores.utils import node_to_metadata_dict
+
+from rag_ingest.store.schema import searchable, storable
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+__all__ = ["arrow_rows", "node_row"]
+
+
+def node_row(node: BaseNode) -> dict[str, Any]:
+    """Every column of `chunks` that a node can fill; the node itself is kept whole in `metadata`.
+
+    Links come from the node's relationships; what `store.node_metadata` tells about a parent comes back from there.
+    """
+    text, metadata = node.get_content(MetadataMode.NONE), node.metadata
+    pages = _numbers(metadata.get("pages") or metadata.get("page"))
+    headings = [h for h in str(metadata.get("headings") or "").split(" > ") if h]
+    kinds = [k for k in str(metadata.get("kinds") or "").split(", ") if k]
+    start = node.start_char_idx if isinstance(node, TextNode) else None
+    struct = node_to_metadata_dict(node, remove_text=False, flat_metadata=False)
+    return {
+        "id": node.node_id,
+        "doc_id": node.ref_doc_id or "",
+        "vector": node.get_embedding(),
+        "text": storable(text),
+        "context": str(metadata.get("context") or ""),
+        "title": str(metadata.get("title") or ""),
+        "source": str(metadata.get("source") or metadata.get("file_path") or ""),
+        "search_text": searchable(node.get_content(MetadataMode.EMBED)),
+        "page_lines": _lines(pages),
+        "heading_lines": _lines(headings),
+        "kind_lines": _lines(kinds),
+        "headings": headings,
+        "pages": pages,
+        "kinds": kinds,
+        "first_page": min(pages, default=None),
+        "last_page": max(pages, default=None),
+        "span_start": start if start is not None else 0,
+        "span_end": (start or 0) + len(text),
+        "token_count": None,
+        **_links(node),
+        "metadata": {**{key: _text(value) for key, value in struct.items()}, "page": min(pages, default=None)},
+    }
+
+
+def _links(node: BaseNode) -> dict[str, Any]:
+    related = {
+        "parent_id": node.relationships.get(NodeRelationship.PARENT),
+        "previous_id": node.relationships.get(NodeRelationship.PREVIOUS),
+        "next_id": node.relationships.get(NodeRelationship.NEXT),
+    }
+    found = {column: to.node_id if isinstance(to, RelatedNodeInfo) else None for column, to in related.items()}
+    parent = related["parent_id"]
+    around = parent.metadata if isinstance(parent, RelatedNodeInfo) else {}
+    try:
+        sections = [{"id": str(name), "start": int(a), "end": int(b)} for name, a, b in around.get("sections") or ()]
+    except (TypeError, ValueError):  # somebody else's metadata, under the same name
+        sections = []
+    gap = around.get("gap") if sections else None
+    return {**found, "gap": gap if isinstance(gap, str) else None, "sections": sections or None}
+
+
+def arrow_rows(rows: Iterable[Mapping[str, Any]], schema: pa.Schema) -> pa.Table:
+    """Keys of `metadata` that the table's struct lacks live on in its `_node_content`."""
+    import pyarrow as pa
+
+    fields = {field.name for field in schema.field("metadata").type}
+    known = [{**row, "metadata": {k: v for k, v in row["metadata"].items() if k in fields}} for row in rows]
+    return pa.Table.from_pylist(known, schema=schema)
+
+
+def _text(value: Any) -> str | None:
+    return value if value is None or isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
+
+
+def _numbers(value: Any) -> list[int]:
+    return [int(part) for part in str(value or "").replace(",", " ").split() if part.isdecimal()]
+
+
+def _lines(values: Iterable[object]) -> str:
+    return "\n" + "".join(f"{' '.join(str(value).split())}\n" for value in values)
