@@ -1,29 +1,24 @@
-"""`python -m eval run SUITE.toml --out DIR`."""
+"""`python -m eval run SUITE.toml --out DIR` and `python -m eval misses DIR --arm NAME`."""
 
 from __future__ import annotations
 
 import os
 import sys
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, help="Does structured Markdown retrieve better?")
 
 
-@app.callback()
-def _commands() -> None:
-    """Keeps `run` a command of its own while it is the only one."""
-
-
 @app.command()
 def run(
     suite: Annotated[Path, typer.Argument(help="what to compare, TOML; see eval/suites")],
-    out: Annotated[Path, typer.Option(help="folder for report.html, results.json and rows.jsonl")],
+    out: Annotated[Path, typer.Option(help="folder for report.html, results.json, rows.jsonl and misses.jsonl")],
 ) -> None:
     """Runs a suite; pages and vectors are kept in OUT/cache."""
-    from eval.report import write
+    from eval.report import summary, write
     from eval.runner import run as run_suite
     from eval.suite import load_suite
     from rag_ingest.errors import ConfigError, ModelError, RagIngestError
@@ -37,23 +32,27 @@ def run(
     except RagIngestError as e:
         print(f"error: {e}", file=sys.stderr)
         raise typer.Exit(1) from e
-    _print_summary(results)
+    print(summary(results))
     print(f"wrote {out / 'report.html'}", file=sys.stderr)
     if any(arm["failures"] for arm in results["arms"]):
         raise typer.Exit(3)
 
 
-def _print_summary(results: dict[str, Any]) -> None:
-    """Recall at the primary budget, a line an arm and group."""
-    key = f"recall@{results['suite']['primary_budget']}"
-    print(f"{'arm':28} {'group':8} {'n':>4} {key:>12} {'interval':>14} {'ceiling':>8}")
-    for arm in results["arms"]:
-        for name, group in arm["groups"].items():
-            recall, ceiling = group[key], group["ceiling"]["mean"]
-            interval = f"{recall['low']:.2f}..{recall['high']:.2f}"
-            print(
-                f"{arm['name']:28} {name:8} {group['questions']:4} {recall['mean']:12.3f} {interval:>14} {ceiling:8.3f}"
-            )
+@app.command()
+def misses(
+    out: Annotated[Path, typer.Argument(help="folder that a run wrote")],
+    arm: Annotated[str, typer.Option(help="name of one of its arms")],
+) -> None:
+    """Prints each question that an arm missed at the primary budget, with what it found instead."""
+    from eval.misses import describe
+    from rag_ingest.errors import ConfigError
+
+    try:
+        for line in describe(out, arm):
+            print(line)
+    except ConfigError as e:
+        print(f"error: {e}", file=sys.stderr)
+        raise typer.Exit(2) from e
 
 
 if __name__ == "__main__":

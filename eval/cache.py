@@ -93,6 +93,9 @@ class CachedEngine:
 class VectorCache:
     """Vectors of texts by one embedder, kept by the embedder's name and the text's hash.
 
+    A file a batch, which is never written again, so that an interrupted run keeps its batches and two runs may share a
+    folder.
+
     Args:
         embedder: makes what is missing.
         folder: made where it is missing.
@@ -102,11 +105,11 @@ class VectorCache:
         import numpy as np
 
         self._embedder = embedder
-        self._file = folder / f"{_digest(embedder.name)}.npz"
+        self._folder = folder / _digest(embedder.name)
         self._vectors: dict[str, NDArray[np.float32]] = {}
-        if self._file.is_file():
-            with np.load(self._file) as stored:
-                self._vectors = dict(zip(stored["keys"].tolist(), stored["vectors"], strict=True))
+        for file in sorted(self._folder.glob("*.npz")):
+            with np.load(file) as stored:
+                self._vectors.update(zip(stored["keys"].tolist(), stored["vectors"], strict=True))
 
     def embed_documents(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """float32[len(texts), dimension], unit length, same order."""
@@ -114,24 +117,25 @@ class VectorCache:
 
         keys = [_digest(text) for text in texts]
         missing = {key: text for key, text in zip(keys, texts, strict=True) if key not in self._vectors}
-        for start in range(0, len(missing), EMBED_BATCH):
-            part = dict(list(missing.items())[start : start + EMBED_BATCH])
+        fresh = list(missing.items())
+        for start in range(0, len(fresh), EMBED_BATCH):
+            part = dict(fresh[start : start + EMBED_BATCH])
             vectors = self._embedder.embed_documents(list(part.values()))
             self._vectors.update(zip(part, vectors, strict=True))
-            self._save()
+            self._save(list(part), vectors)
         if not texts:
             return np.zeros((0, self._embedder.dimension), dtype=np.float32)
         return np.stack([self._vectors[key] for key in keys])
 
-    def _save(self) -> None:
+    def _save(self, keys: Sequence[str], vectors: NDArray[np.float32]) -> None:
         import io
 
         import numpy as np
 
-        self._file.parent.mkdir(parents=True, exist_ok=True)
+        self._folder.mkdir(parents=True, exist_ok=True)
         buffer = io.BytesIO()
-        np.savez(buffer, keys=np.array(list(self._vectors)), vectors=np.stack(list(self._vectors.values())))
-        _replace(self._file, buffer.getvalue())
+        np.savez(buffer, keys=np.array(keys), vectors=vectors)
+        _replace(self._folder / f"{_digest(' '.join(keys))}.npz", buffer.getvalue())
 
 
 def _digest(text: str) -> str:

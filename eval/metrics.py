@@ -50,6 +50,7 @@ class Scores:
         ceiling: 1.0 when a relevant passage exists.
         best_coverage: of the evidence by any one passage of the right paper, 0.0 to 1.0.
         first_rank: 1-based rank of the first relevant passage, None without one.
+        best: the first relevant passage, else the one of the right paper that covers most; None when it covers nothing.
     """
 
     recall: Mapping[int, float]
@@ -58,6 +59,7 @@ class Scores:
     ceiling: float
     best_coverage: float
     first_rank: int | None
+    best: Passage | None = None
 
 
 def cut(text: str, budget: int, count_tokens: Callable[[str], int]) -> str:
@@ -116,13 +118,16 @@ def score(
         for budget in budgets
     }
     ndcg, mrr = rank_metrics(relevant, len(ranked))
+    most = max(coverage, default=0.0)
+    best = ranked[relevant[0] - 1 if relevant else coverage.index(most)] if relevant or most else None
     return Scores(
         recall=recall,
         ndcg=ndcg,
         mrr=mrr,
         ceiling=float(bool(relevant)),
-        best_coverage=max(coverage, default=0.0),
+        best_coverage=most,
         first_rank=relevant[0] if relevant else None,
+        best=best,
     )
 
 

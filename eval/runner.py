@@ -13,7 +13,7 @@ from typing import Any
 
 from eval.arms import Built, build
 from eval.datasets import STRATA, Dataset, Question, load_dataset
-from eval.metrics import Scores, score
+from eval.metrics import Passage, Scores, score
 from eval.relevance import THRESHOLD, Judge
 from eval.statistics import CONFIDENCE, ROUNDS, bootstrap, holm, sign_flip
 from eval.suite import Suite
@@ -27,16 +27,24 @@ GROUPS: Mapping[str, tuple[str, ...]] = {
 }
 """What is reported together. "text" leaves formulas out: an engine that writes no TeX can't be expected to match it."""
 
-_PACKAGES = ("rag-ingest", "llama-index-core", "sentence-transformers", "ir-measures", "pypdfium2")
+SHOWN = 5
+"""Retrieved passages that a row keeps, for looking at what was found instead."""
+
+_PACKAGES = ("rag-ingest", "lancedb", "llama-index-core", "sentence-transformers", "ir-measures", "pypdfium2")
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One question in one arm."""
+    """One question in one arm.
+
+    Attributes:
+        retrieved: the first few passages, best first.
+    """
 
     arm: str
     question: Question
     scores: Scores
+    retrieved: tuple[Passage, ...] = ()
 
 
 def run(suite: Suite, cache: Path, log: Callable[[str], None]) -> tuple[dict[str, Any], list[Row]]:
@@ -85,7 +93,7 @@ def _ask(
         scores = score(
             question.doc, judges[question.id], ranked, budgets=suite.budgets, count_tokens=embedder.count_tokens
         )
-        yield Row(built.arm.name, question, scores)
+        yield Row(built.arm.name, question, scores, tuple(ranked[:SHOWN]))
 
 
 def measures(row: Row) -> dict[str, float]:

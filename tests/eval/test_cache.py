@@ -90,9 +90,33 @@ def test_no_texts_no_vectors(tmp_path: Path, hash_embedder: Callable[..., Any]) 
     assert VectorCache(hash_embedder(), tmp_path).embed_documents([]).shape == (0, 8)
 
 
+def test_an_interrupted_run_keeps_its_batches_and_writes_none_twice(
+    tmp_path: Path, hash_embedder: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("eval.cache.EMBED_BATCH", 2)
+    embedder = hash_embedder()
+    embed = embedder.embed_documents
+    embedder.embed_documents = lambda texts: stop() if "e" in texts else embed(texts)
+    with pytest.raises(KeyboardInterrupt):
+        VectorCache(embedder, tmp_path).embed_documents(list("abcde"))
+    before = {file: file.stat().st_mtime_ns for file in tmp_path.rglob("*.npz")}
+    again = hash_embedder()
+    VectorCache(again, tmp_path).embed_documents(list("abcde"))
+    assert again.embedded == ["e"]
+    assert before == {file: file.stat().st_mtime_ns for file in before}
+
+
+def stop() -> Any:
+    raise KeyboardInterrupt
+
+
 @pytest.mark.parametrize("half_written", [b"", b"PK\x03\x04"])
-def test_a_cache_is_replaced_whole(tmp_path: Path, half_written: bytes, hash_embedder: Callable[..., Any]) -> None:
-    (tmp_path / "left.part").write_bytes(half_written)
-    cache = VectorCache(hash_embedder(), tmp_path)
-    cache.embed_documents(["a"])
-    assert VectorCache(hash_embedder(), tmp_path).embed_documents(["a"]).shape == (1, 8)
+def test_a_half_written_batch_is_not_read(
+    tmp_path: Path, half_written: bytes, hash_embedder: Callable[..., Any]
+) -> None:
+    VectorCache(hash_embedder(), tmp_path).embed_documents(["a"])
+    (folder,) = tmp_path.iterdir()
+    (folder / "left.part").write_bytes(half_written)
+    again = hash_embedder()
+    assert VectorCache(again, tmp_path).embed_documents(["a"]).shape == (1, 8)
+    assert again.embedded == []

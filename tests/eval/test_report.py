@@ -11,7 +11,7 @@ import pytest
 
 from eval.datasets import Question
 from eval.metrics import Scores
-from eval.report import render, write
+from eval.report import render, summary, write
 from eval.runner import GROUPS, Row, compare, measures
 from eval.statistics import bootstrap
 from eval.suite import Arm, Suite
@@ -75,6 +75,7 @@ def test_comparison_is_paired_and_by_group() -> None:
     assert (found["prose"]["won"], found["prose"]["lost"], found["prose"]["difference"]["mean"]) == (12, 0, 1.0)
     assert (found["table"]["won"], found["table"]["lost"], found["table"]["difference"]["mean"]) == (0, 6, -1.0)
     assert found["formula"]["p"] == 1.0
+    assert found["all"]["questions"] == len(ROWS["plain"])
     assert found["text"]["questions"] == found["prose"]["questions"] + found["table"]["questions"]
     assert found["text"]["p_holm"] is None
     assert all(found[s]["p_holm"] >= found[s]["p"] for s in ("prose", "table", "formula"))
@@ -109,6 +110,17 @@ def test_report_stands_alone_and_escapes() -> None:
     assert page.count("<small>q") == len(ROWS["plain"])
 
 
+def test_summary_has_a_line_an_arm_and_group() -> None:
+    lines = summary(results()).splitlines()
+    heads = [i for i, line in enumerate(lines) if "ceiling" in line]
+    assert [lines[i].split(",")[0] for i in heads] == list(GROUPS)
+    prose = heads[list(GROUPS).index("prose")]
+    assert lines[prose].split()[3:6] == ["@512", "@1024", "@2048"]
+    assert lines[prose + 1].split()[:4] == ["plain", "0.000", "0.000", "0.000"]
+    assert lines[prose + 1].endswith("baseline")
+    assert "+1.000 [+1.00, +1.00]" in lines[prose + 2]
+
+
 def test_files_hold_what_was_measured(tmp_path: Path) -> None:
     everything = [row for arm in ROWS.values() for row in arm]
     write(results(), everything, tmp_path / "new")
@@ -116,4 +128,6 @@ def test_files_hold_what_was_measured(tmp_path: Path) -> None:
     lines = [json.loads(line) for line in (tmp_path / "new" / "rows.jsonl").read_text().splitlines()]
     assert [(line["arm"], line["question_id"]) for line in lines] == [(r.arm, r.question.id) for r in everything]
     assert {line["recall@1024"] for line in lines} == {0.0, 1.0}
+    missed = [json.loads(line) for line in (tmp_path / "new" / "misses.jsonl").read_text().splitlines()]
+    assert [m["question_id"] for m in missed] == [r.question.id for r in everything if not r.scores.recall[1024]]
     assert (tmp_path / "new" / "report.html").read_text(encoding="utf-8").startswith("<!doctype html>")
