@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, replace
-from typing import Literal
+from dataclasses import dataclass
+from typing import Literal, NamedTuple
 
-from rag_ingest.types import BlockKind, TokenCounter
+from rag_ingest.types import BlockKind
 
-Form = Literal["block", "paragraph", "item", "row", "line", "sentence"]
+Form = Literal["block", "paragraph", "item", "row", "cell", "line", "sentence"]
 """How far an atom was cut down already."""
 
 INSEPARABLE = math.inf
@@ -30,23 +30,23 @@ class Repeat:
     """What a chunk that begins inside a table or listing repeats in its context.
 
     Attributes:
-        header: a table's header rows, or the opening fence of a listing.
-        compact: the same in fewer tokens.
+        header: names of a table's columns, or the opening fence of a listing.
         caption: of the table, else empty.
+        above: what earlier rows of the table say about the first one.
     """
 
     header: str
-    compact: str
     caption: str = ""
+    above: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Atom:
+class Atom(NamedTuple):
     """A piece of one block.
 
     Attributes:
         path: heading path of its block; a heading's own title is its last part.
-        tokens: its own count; sums of these are estimates, the chunk's final text is counted again.
+        tokens: its own; sums of these are estimates, the chunk's final text is counted.
+        counted: `tokens` is more than an estimate from its length.
         glue: what a break after it costs, in shares of the target; INSEPARABLE after a heading.
         lead: a heading, page marker or rule: it belongs to what follows and can't end a chunk.
         repeat: for a chunk that begins with it.
@@ -63,6 +63,16 @@ class Atom:
     form: Form = "block"
     repeat: Repeat | None = None
     inner: Repeat | None = None
+    counted: bool = True
+
+
+CAUTION = 1.05
+"""Estimates are this much too large, since a chunk that comes out over the budget must be packed again."""
+
+
+def size(text: str) -> int:
+    """Bytes in UTF-8: nearer to tokens than characters are, where scripts mix."""
+    return len(text) if text.isascii() else len(text.encode("utf-8", "surrogatepass"))
 
 
 Pieces = Iterator[tuple[int, int]]
@@ -81,28 +91,30 @@ def pieces(text: str, start: int, end: int, cuts: Iterable[int], *, indented: bo
         at = cut
 
 
-def divide(
-    atom: Atom, text: str, cuts: Iterable[int], count: TokenCounter, form: Form, glue: Callable[[int], float]
-) -> list[Atom]:
+def divide(atom: Atom, text: str, cuts: Iterable[int], form: Form, glue: Callable[[int], float]) -> list[Atom]:
     """Cuts an atom at document offsets; [] when that leaves it whole.
 
-    The first piece keeps what the atom repeats, later ones repeat what is inside it, the last keeps its glue.
-    `glue` is given the offset at which a piece ends.
+    The first piece keeps what the atom repeats, later ones repeat what is inside it, the last keeps its glue. Pieces
+    have their share of the atom's tokens by size. `glue` is given the offset at which a piece ends.
     """
     spans = list(pieces(text, atom.start, atom.end, cuts, indented=atom.kind == "code"))
     if len(spans) < 2:
         return []
     last = len(spans) - 1
+    sizes = [size(text[start:end]) for start, end in spans]
+    share = atom.tokens / sum(sizes) * (CAUTION if atom.counted else 1)
     return [
-        replace(
-            atom,
+        Atom(
             start=start,
             end=end,
-            tokens=count(text[start:end]),
+            kind=atom.kind,
+            path=atom.path,
+            tokens=math.ceil(share * sizes[i]),
             glue=atom.glue if i == last else glue(end),
-            lead=False,
             form=form,
             repeat=atom.repeat if i == 0 else atom.inner,
+            inner=atom.inner,
+            counted=False,
         )
         for i, (start, end) in enumerate(spans)
     ]

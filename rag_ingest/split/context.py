@@ -51,15 +51,14 @@ class ContextBuilder:
         """Contexts from the richest to none: the caption goes first, then the path, the table header last."""
         path = self.path(titles)
         if repeat:
-            header, compact = (repeat.header, repeat.compact) if "headers" in self.parts else ("", "")
+            header, above = (repeat.header, repeat.above) if "headers" in self.parts else ("", "")
             caption = repeat.caption if "captions" in self.parts else ""
-            rich = _lines(path, caption, header)
+            rich = _lines(path, caption, header, above)
             if caption and self.cost(rich) <= _CAPTION_SHARE * self.limits.largest:
                 yield rich
-            yield _lines(path, header)
-            yield _lines(path, compact)
+            yield _lines(path, header, above)
+            yield _lines(header, above)
             yield header
-            yield compact
         else:
             yield path
         yield ""

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from bisect import bisect_right
-from collections.abc import Callable
+from bisect import bisect_left, bisect_right
+from collections.abc import Callable, Sequence
 
 from rag_ingest.split.prose import grapheme_cuts, space_cuts, word_cuts
 from rag_ingest.types import TokenCounter
@@ -42,12 +42,13 @@ def cut_prefix(text: str, start: int, end: int, tokens: int, room: int, count: T
     return (start + found[0], found[1]) if found else None
 
 
-def _inside(cuts_of: Callable[[str], list[int]], window: str) -> list[int]:
+def _inside(cuts_of: Callable[[str], Sequence[int]], window: str) -> Sequence[int]:
     lead = len(window) - len(window.lstrip())
-    return [cut for cut in cuts_of(window) if lead < cut < len(window)]
+    cuts = cuts_of(window)
+    return cuts[bisect_right(cuts, lead) : bisect_left(cuts, len(window))]
 
 
-def _longest(window: str, cuts: list[int], guess: int, room: int, count: TokenCounter) -> tuple[int, int] | None:
+def _longest(window: str, cuts: Sequence[int], guess: int, room: int, count: TokenCounter) -> tuple[int, int] | None:
     """The furthest cut that fits, found by interpolation; near enough counts when it fills most of the room."""
     best: tuple[int, int] | None = None
     low, high = 0, len(cuts)

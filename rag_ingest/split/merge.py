@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import replace
 
 from rag_ingest.split.context import ContextBuilder
 from rag_ingest.split.options import Limits
@@ -47,7 +46,7 @@ def _joined(
     joined = text[first.start : group[-1].end]
     tokens = count(f"{first.context}\n{joined}" if first.context else joined)
     if tokens <= limits.largest:
-        yield replace(first, end=group[-1].end, tokens=tokens, own_tokens=max(1, tokens - contexts.cost(first.context)))
+        yield first._replace(end=group[-1].end, tokens=tokens, own_tokens=max(1, tokens - contexts.cost(first.context)))
         return
     half = len(group) // 2
     yield from _joined(group[:half], text, count, limits, contexts)

@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from typing import NamedTuple
 
-from rag_ingest.split.atoms import INSEPARABLE, LEAD_IN, Atom
+from rag_ingest.split.atoms import INSEPARABLE, LEAD_IN, Atom, size
 from rag_ingest.split.context import ContextBuilder, titles_above
 from rag_ingest.split.cutting import cut_prefix
-from rag_ingest.split.expand import PROTECTED, expand
+from rag_ingest.split.expand import PROTECTED, Expander
+from rag_ingest.split.meter import Meter
 from rag_ingest.split.options import Limits
 from rag_ingest.types import TokenCounter
 
 _UNDERFILLED = 0.4
 _STRETCH = 1.1
+_FEW = 3
+_COUNTABLE = 8
 
 
-@dataclass(frozen=True, slots=True)
-class Draft:
+class Draft(NamedTuple):
     """A chunk before it has an identity.
 
     Attributes:
@@ -43,11 +46,13 @@ class Draft:
 class Packer:
     """Packs the atoms of one section after the other."""
 
-    def __init__(self, text: str, count: TokenCounter, limits: Limits, contexts: ContextBuilder) -> None:
+    def __init__(self, text: str, count: TokenCounter, meter: Meter, limits: Limits, contexts: ContextBuilder) -> None:
         self._text = text
         self._count = count
+        self._meter = meter
         self._limits = limits
         self._contexts = contexts
+        self._expander = Expander(text)
 
     def pack(self, atoms: list[Atom], caption_of: Callable[[Atom], str]) -> list[Draft]:
         """Drafts that hold the atoms, in order.
@@ -71,12 +76,14 @@ class Packer:
             lead_tokens = sum(lead.tokens + 1 for lead in leads)
             context, room = self._context(leads, content, lead_tokens, slack)
             if lead_tokens + content.tokens > room:
+                if (leads or _stays_whole(content)) and self._recount(pending, len(leads) + 1):
+                    continue
                 whole = self._exact(leads, content, slack)
                 if whole:
                     del pending[-len(leads) - 1 :]
                     return whole
                 if leads and lead_tokens >= room:  # headings longer than the budget
-                    pending[-1] = replace(pending[-1], lead=False, glue=0.0)
+                    pending[-1] = pending[-1]._replace(lead=False, glue=0.0)
                     continue
                 if self._refine(pending, len(leads), room - lead_tokens, caption_of):
                     continue
@@ -86,12 +93,38 @@ class Packer:
                 taken = self._choose(pending, len(leads), room, slack, caption_of)
                 draft = self._draft(taken, context, leads, content)
                 if draft.tokens > self._limits.largest:
+                    if self._raise(pending, len(taken), draft, context) or self._recount(pending, len(taken)):
+                        continue
                     slack += max(1, draft.tokens - self._limits.largest)
                     if len(taken) == len(leads) + 1:
                         self._correct(pending, len(leads), draft.own_tokens - lead_tokens)
                     continue
             del pending[-len(taken) :]
             return draft
+
+    def _raise(self, pending: list[Atom], n: int, draft: Draft, context: str) -> bool:
+        """Raises the estimates among the first `n` atoms by what the draft of them was larger; False when none was."""
+        atoms = pending[-n:]
+        estimated = sum(atom.tokens for atom in atoms if not atom.counted)
+        excess = draft.tokens - self._contexts.cost(context) - sum(atom.tokens for atom in atoms)
+        if excess <= 0 or not estimated:
+            return False
+        share = 1 + excess / estimated
+        pending[-n:] = [a if a.counted else a._replace(tokens=math.ceil(share * a.tokens)) for a in atoms]
+        return True
+
+    def _recount(self, pending: list[Atom], n: int) -> bool:
+        """Counts those of the first `n` atoms whose tokens are estimates; False when there were none."""
+        changed = False
+        for at in range(len(pending) - n, len(pending)):
+            atom = pending[at]
+            if not atom.counted:
+                pending[at] = self._counted(atom)
+                changed = True
+        return changed
+
+    def _counted(self, atom: Atom) -> Atom:
+        return atom._replace(tokens=self._meter.counted(self._text[atom.start : atom.end], atom.tokens), counted=True)
 
     def _context(self, leads: list[Atom], content: Atom, lead_tokens: int, slack: int) -> tuple[str, int]:
         """The richest context that leaves room for the first content, and that room in tokens."""
@@ -126,19 +159,26 @@ class Packer:
                 return draft
         draft = self._draft(taken, context, leads, content)
         reason = f"{content.kind} that can't be cut: {draft.tokens} of {self._limits.largest} tokens"
-        return replace(draft, oversize=reason)
+        return draft._replace(oversize=reason)
 
     def _refine(self, pending: list[Atom], leads: int, room: int, caption_of: Callable[[Atom], str]) -> bool:
         """Replaces the content atom by smaller ones; False when it can't be made to fit `room`."""
         at = len(pending) - 1 - leads
         content = pending[at]
-        parts = expand(content, self._text, self._count, caption_of(content))
+        parts = self._parts(content, caption_of)
         if not parts and room > 0 and content.kind != "formula":
             parts = self._cut(content, self._share(content, room, at))
         if not parts:
             return False
         pending[at : at + 1] = parts[::-1]
         return True
+
+    def _parts(self, atom: Atom, caption_of: Callable[[Atom], str]) -> list[Atom]:
+        """The parts of an atom; of one that makes two chunks or three they are counted, so that these come out even."""
+        parts = self._expander.expand(atom, caption_of(atom))
+        if atom.counted and atom.tokens <= _FEW * self._limits.largest and len(parts) <= _COUNTABLE * _FEW:
+            parts = [self._counted(part) for part in parts]
+        return parts
 
     def _share(self, content: Atom, room: int, after: int) -> int:
         """Half of a last piece rather than all but a crumb."""
@@ -154,14 +194,16 @@ class Packer:
         piece = self._text[atom.start : cut]
         rest = self._text[cut : atom.end]
         start = cut + len(rest) - len(rest.lstrip())
-        head = replace(atom, end=atom.start + len(piece.rstrip()), tokens=tokens, glue=0.0, lead=False)
-        tail_tokens = max(1, atom.tokens - tokens)
-        tail = replace(atom, start=start, tokens=tail_tokens, lead=False, form="sentence", repeat=atom.inner)
-        return [replace(head, form="sentence"), tail]
+        head = atom._replace(end=atom.start + len(piece.rstrip()), tokens=tokens, glue=0.0, lead=False, counted=True)
+        tail_tokens = max(1, tokens * size(rest) // size(piece))
+        tail = atom._replace(
+            start=start, tokens=tail_tokens, lead=False, form="sentence", repeat=atom.inner, counted=False
+        )
+        return [head._replace(form="sentence"), tail]
 
     def _correct(self, pending: list[Atom], leads: int, tokens: int) -> None:
         at = len(pending) - 1 - leads
-        pending[at] = replace(pending[at], tokens=max(tokens, pending[at].tokens))
+        pending[at] = pending[at]._replace(tokens=max(tokens, pending[at].tokens))
 
     def _choose(
         self, pending: list[Atom], leads: int, room: int, slack: int, caption_of: Callable[[Atom], str]
@@ -177,10 +219,12 @@ class Packer:
         while taken < len(pending):
             atom = pending[-1 - taken]
             if total + atom.tokens > room and taken > leads:
-                if self._worth_opening(pending, taken, total, target) and self._open(
-                    pending, taken, room - total, caption_of
-                ):
-                    continue
+                if self._worth_opening(pending, taken, total, target):
+                    if atom.kind in PROTECTED and not atom.counted:
+                        pending[-1 - taken] = self._counted(atom)
+                        continue
+                    if self._open(pending, taken, room - total, caption_of):
+                        continue
                 break
             total += atom.tokens + 1
             taken += 1
@@ -200,7 +244,7 @@ class Packer:
     def _open(self, pending: list[Atom], taken: int, room: int, caption_of: Callable[[Atom], str]) -> bool:
         at = len(pending) - 1 - taken
         atom = pending[at]
-        parts = expand(atom, self._text, self._count, caption_of(atom))
+        parts = self._parts(atom, caption_of)
         if not parts and atom.kind != "formula" and atom.tokens > self._limits.largest:
             parts = self._cut(atom, room - 1)
         if not parts:

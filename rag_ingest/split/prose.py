@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
 import regex  # type: ignore[import-untyped]
 
@@ -16,6 +17,7 @@ _INLINE = re.compile(
     r"|(`{1,3})(?!`).{1,400}?(?<!`)\1(?!`)|!?\[[^\[\]\n]{0,200}\]\([^()\s]{0,400}\)|https?://[^\s<>]+",
     re.DOTALL,
 )
+_INLINE_MARKS = ("$", "`", "\\(", "](", "://")
 _BEFORE_DOT = re.compile(r"([\w.]+)\.$")
 _ABBREVIATION = re.compile(
     r"al|e\.g|i\.e|cf|vs|viz|resp|approx|ca|figs?|eqs?|eqns?|refs?|secs?|sects?|tabs?|thm|lem|prop|def|cor|ch|chap|nos?|"
@@ -52,6 +54,8 @@ def sentence_cuts(text: str) -> list[int]:
 
 def inline_spans(text: str) -> list[tuple[int, int]]:
     """Inline mathematics, code, links and addresses, in order."""
+    if not any(mark in text for mark in _INLINE_MARKS):
+        return []
     return [m.span() for m in _INLINE.finditer(text)]
 
 
@@ -73,10 +77,10 @@ def space_cuts(text: str) -> list[int]:
     return [m.end() for m in re.finditer(r"\s+", text)]
 
 
-def grapheme_cuts(text: str) -> list[int]:
+def grapheme_cuts(text: str) -> Sequence[int]:
     """Offsets at which characters as a reader counts them begin, the first left out."""
     if text.isascii() and "\r" not in text:
-        return list(range(1, len(text)))
+        return range(1, len(text))
     return [m.start() for m in _GRAPHEME.finditer(text)][1:]
 
 

@@ -7,7 +7,8 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from rag_ingest.split.atoms import INSEPARABLE, LEAD_IN, LINK, OPEN_SENTENCE, Atom
-from rag_ingest.types import Block, Document, TokenCounter
+from rag_ingest.split.meter import Meter
+from rag_ingest.types import Block, Document
 
 _FURNITURE = re.compile(r"<!--.*-->$|\{\d+\}-{3,}$|(?:[-*_][ \t]*){3,}$", re.DOTALL)
 _TABLE_LABEL = re.compile(r"[\W_]*(?:\w+[ ]){0,2}?tab(?:le|\.|elle|leau|la)|[\W_]*(?:表|Таблица)", re.IGNORECASE)
@@ -18,8 +19,6 @@ _TAKES_COLON = ("list", "formula", "code", "table", "quote", "html", "figure", "
 _PROSE = ("paragraph", "list", "quote", "html")
 _CAPTIONED = ("table", "figure", "code", "formula", "html")
 _FURNITURE_LENGTH = 200
-_HEAD = 6  # characters a token of the budget
-_SURELY = 1.2
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,14 +90,14 @@ def is_lead(block: Block, text: str) -> bool:
     return bool(_FURNITURE.match(text[block.span.start : block.span.end]))
 
 
-def section_atoms(section: Section, document: Document, count: TokenCounter, largest: int) -> list[Atom]:
+def section_atoms(section: Section, document: Document, meter: Meter) -> list[Atom]:
     """One atom a block, with its token count and its hold on the next."""
     text, blocks = document.markdown, section.blocks
     last_filled = max((i for i, b in enumerate(blocks) if not is_lead(b, text)), default=-1)
     atoms: list[Atom] = []
     for i, block in enumerate(blocks):
         content = text[block.span.start : block.span.end]
-        tokens = _tokens(content, count, largest)
+        tokens, counted = meter.measured(content, block.kind)
         lead = is_lead(block, text) and i < last_filled
         if lead:
             glue = INSEPARABLE
@@ -106,18 +105,9 @@ def section_atoms(section: Section, document: Document, count: TokenCounter, lar
             glue = LINK
         else:
             glue = _glue(blocks, i, lambda b: text[b.span.start : b.span.end])
-        atoms.append(Atom(block.span.start, block.span.end, block.kind, block.heading_path, tokens, glue, lead))
+        start, end = block.span.start, block.span.end
+        atoms.append(Atom(start, end, block.kind, block.heading_path, tokens, glue, lead, counted=counted))
     return atoms
-
-
-def _tokens(content: str, count: TokenCounter, largest: int) -> int:
-    """The count, or an estimate from the beginning of a text that is too large by that alone."""
-    head = _HEAD * largest
-    if len(content) > head:
-        tokens = count(content[:head])
-        if tokens > _SURELY * largest:
-            return tokens * len(content) // head
-    return count(content)
 
 
 def caption_of(blocks: Sequence[Block], i: int, text: str) -> str:

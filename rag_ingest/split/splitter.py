@@ -11,6 +11,7 @@ from rag_ingest.split.atoms import Atom
 from rag_ingest.split.context import ContextBuilder, titles_above
 from rag_ingest.split.links import linked
 from rag_ingest.split.merge import merge_small
+from rag_ingest.split.meter import Meter
 from rag_ingest.split.options import Limits, SplitOptions
 from rag_ingest.split.pack import Draft, Packer
 from rag_ingest.split.sections import Section, caption_of, is_lead, section_atoms, sections
@@ -45,10 +46,13 @@ def split(document: Document, options: SplitOptions, count_tokens: TokenCounter,
     """
     limits = options.limits(max_tokens)
     contexts = ContextBuilder(count_tokens, limits, options.context)
-    packer = Packer(document.markdown, count_tokens, limits, contexts)
+    meter = Meter(count_tokens, limits.largest)
+    packer = Packer(document.markdown, count_tokens, meter, limits, contexts)
     places = _Places(document)
     for _, stretch in groupby(sections(document, options.exclude_kinds), key=lambda section: section.run):
-        drafts = (d for s in stretch for d in _section_drafts(s, document, count_tokens, limits, contexts, packer))
+        drafts = (
+            d for s in stretch for d in _section_drafts(s, document, count_tokens, meter, limits, contexts, packer)
+        )
         for draft in merge_small(drafts, document.markdown, count_tokens, limits, contexts):
             yield places.chunk(draft)
 
@@ -57,6 +61,7 @@ def _section_drafts(
     section: Section,
     document: Document,
     count: TokenCounter,
+    meter: Meter,
     limits: Limits,
     contexts: ContextBuilder,
     packer: Packer,
@@ -69,7 +74,7 @@ def _section_drafts(
     def caption(atom: Atom) -> str:
         return caption_of(section.blocks, by_start[atom.start], document.markdown) if atom.start in by_start else ""
 
-    return packer.pack(section_atoms(section, document, count, limits.largest), caption)
+    return packer.pack(section_atoms(section, document, meter), caption)
 
 
 def _whole_section(

@@ -80,8 +80,8 @@ def test_context_parts_can_be_switched_off() -> None:
     rows = "\n".join(f"| {i} | {prose(5)} |" for i in range(9))
     markdown = f"# T\n\nTable 1: Cap.\n\n| a | b |\n|---|---|\n{rows}"
     last = {parts: cut(markdown, 50, context=parts)[-1].context for parts in [(), ("headings",), ("headers",)]}
-    assert last == {(): "", ("headings",): "T", ("headers",): "| a | b |\n|---|---|"}
-    assert cut(markdown, 50)[-1].context == "T\nTable 1: Cap.\n| a | b |\n|---|---|"
+    assert last == {(): "", ("headings",): "T", ("headers",): "a | b"}
+    assert cut(markdown, 50)[-1].context == "T\nTable 1: Cap.\na | b"
 
 
 def test_small_siblings_join_below_their_parent_and_never_an_uncle() -> None:
