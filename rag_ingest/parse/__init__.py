@@ -10,5 +10,6 @@ headings, captions          titles and paths; captions beside tables and figures
 """
 
 from rag_ingest.parse.document import assemble, parse_markdown
+from rag_ingest.parse.restore import restore_pages
 
-__all__ = ["assemble", "parse_markdown"]
+__all__ = ["assemble", "parse_markdown", "restore_pages"]

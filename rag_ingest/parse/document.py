@@ -10,10 +10,15 @@ from pathlib import PurePosixPath
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
-from rag_ingest.parse.blocks import RawBlock, page_blocks, read_blocks
+from rag_ingest.parse.blocks import RawBlock, read_blocks
 from rag_ingest.parse.captions import mark_captions
+from rag_ingest.parse.furniture import find_furniture
 from rag_ingest.parse.headings import PathTracker, is_reference_title
+from rag_ingest.parse.joined_tables import TableJoiner
+from rag_ingest.parse.joins import Joiner
 from rag_ingest.parse.lines import Lines, read_lines
+from rag_ingest.parse.sheets import read_sheets, strands
+from rag_ingest.parse.weave import weave
 from rag_ingest.types import Block, Document, PageMarkdown, PageSpan, SourceDocument, Span
 
 _SEAM = "\n\n"
@@ -65,23 +70,21 @@ def assemble(document: SourceDocument, pages: Sequence[PageMarkdown]) -> Documen
         document: what the loader knows.
         pages: in page order; pages that failed are not among them.
     """
-    parts: list[str] = []
-    blocks: list[RawBlock] = []
-    spans: list[PageSpan] = []
-    at = 0
-    for page in pages:
-        text = page.markdown.strip("\r\n")
-        if text and parts:
-            parts.append(_SEAM)
-            at += len(_SEAM)
-        spans.append(PageSpan(page.number, Span(at, at + len(text))))
-        blocks += (block.moved(at) for block in page_blocks(text))
-        if text:
-            parts.append(text)
-        at += len(text)
-    return _document(
-        "".join(parts), blocks, tuple(spans), document.doc_id, document.source, document.title, document.metadata
+    sheets = read_sheets(pages)
+    cuts = find_furniture(sheets)
+    tables, paragraphs = TableJoiner(sheets), Joiner(sheets)
+    flow = paragraphs.join(tables.join(strands(sheets, cuts)))
+    woven = weave(sheets, flow, [*cuts, *tables.cuts, *paragraphs.cuts])
+    made = _document(
+        woven.markdown,
+        woven.blocks,
+        woven.page_spans,
+        document.doc_id,
+        document.source,
+        document.title,
+        document.metadata,
     )
+    return replace(made, pieces=woven.pieces, removals=woven.removals)
 
 
 def _document(
@@ -122,7 +125,7 @@ def _placed(raw: Iterable[RawBlock], pages: tuple[PageSpan, ...]) -> Iterable[Bl
             block = replace(block, kind="reference")
         first, after = bisect_right(ends, block.start), bisect_left(starts, block.end)
         numbers = tuple(page.number for page in pages[first:after])
-        yield Block(block.kind, Span(block.start, block.end), block.level, path, numbers)
+        yield Block(block.kind, Span(block.start, block.end), block.level, path, numbers, block.repaired)
 
 
 def _marked_pages(lines: Lines) -> tuple[PageSpan, ...]:

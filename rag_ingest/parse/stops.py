@@ -7,7 +7,6 @@ opener, the first line that can hardly be inside ends it.
 from __future__ import annotations
 
 import re
-
 from typing import NamedTuple
 
 from rag_ingest.parse.lines import Lines
