@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import re
-from bisect import bisect_left, bisect_right
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import PurePosixPath
 from typing import Any
@@ -12,11 +11,15 @@ from urllib.parse import unquote, urlsplit
 
 from rag_ingest.parse.blocks import RawBlock, read_blocks
 from rag_ingest.parse.captions import mark_captions
+from rag_ingest.parse.front import FRONT_BLOCKS, abstract_of, authors_of, plain_title
 from rag_ingest.parse.furniture import find_furniture
-from rag_ingest.parse.headings import PathTracker, is_reference_title
+from rag_ingest.parse.headings import PathTracker
 from rag_ingest.parse.joined_tables import TableJoiner
-from rag_ingest.parse.joins import Joiner
+from rag_ingest.parse.joins import ParagraphJoiner
+from rag_ingest.parse.levels import Heading, outline
 from rag_ingest.parse.lines import Lines, read_lines
+from rag_ingest.parse.numbering import is_usual_name
+from rag_ingest.parse.roles import mark_roles
 from rag_ingest.parse.sheets import read_sheets, strands
 from rag_ingest.parse.weave import weave
 from rag_ingest.types import Block, Document, PageMarkdown, PageSpan, SourceDocument, Span
@@ -57,22 +60,26 @@ def parse_markdown(
     lines = read_lines(markdown)
     blocks = read_blocks(lines)
     spans = tuple(page_spans) or _marked_pages(lines)
-    return _document(markdown, blocks, spans, doc_id, source, title, metadata or {})
+    return _document(markdown, blocks, spans, doc_id, source, title, metadata or {}, paper=False)
 
 
 def assemble(document: SourceDocument, pages: Sequence[PageMarkdown]) -> Document:
-    """Joins the pages of a paper, by a blank line, and reads their blocks.
+    """Joins the pages of a paper to the text as a reader would have it.
 
-    Each page is read by itself, so that an unclosed construct costs at most its own page. Line ends around a page
-    are taken off; no page marker is added.
+    Each page is read by itself, so that an unclosed construct costs at most its own page. Then running headers,
+    footers and page numbers are left out, paragraphs and tables that a page broke are joined, and all else follows by
+    a blank line. `restore_pages` undoes it. No page marker is added.
 
     Args:
         document: what the loader knows.
         pages: in page order; pages that failed are not among them.
+
+    Returns:
+        The document. Its metadata has the loader's, and "authors" and "abstract" where the front page tells them.
     """
     sheets = read_sheets(pages)
     cuts = find_furniture(sheets)
-    tables, paragraphs = TableJoiner(sheets), Joiner(sheets)
+    tables, paragraphs = TableJoiner(sheets), ParagraphJoiner(sheets)
     flow = paragraphs.join(tables.join(strands(sheets, cuts)))
     woven = weave(sheets, flow, [*cuts, *tables.cuts, *paragraphs.cuts])
     made = _document(
@@ -83,6 +90,7 @@ def assemble(document: SourceDocument, pages: Sequence[PageMarkdown]) -> Documen
         document.source,
         document.title,
         document.metadata,
+        paper=True,
     )
     return replace(made, pieces=woven.pieces, removals=woven.removals)
 
@@ -95,37 +103,54 @@ def _document(
     source: str,
     title: str,
     metadata: Mapping[str, Any],
+    *,
+    paper: bool,
 ) -> Document:
-    blocks = tuple(_placed(mark_captions(markdown, raw), pages))
+    blocks = mark_roles(markdown, mark_captions(markdown, raw))
+    headings = [block for block in blocks if block.kind == "heading"]
+    settled = outline([Heading(block.level, block.title) for block in headings], paper=paper)
+    root = None if settled.title is None else headings[settled.title]
     return Document(
         doc_id=doc_id,
         source=source,
-        title=_title(title, raw, source),
+        title=_title(title, root, markdown, blocks, source, paper),
         markdown=markdown,
         page_spans=pages,
-        blocks=blocks,
-        metadata=metadata,
+        blocks=tuple(_placed(blocks, settled.levels, pages)),
+        metadata=_with_front(metadata, root, markdown, blocks) if paper else metadata,
     )
 
 
-def _placed(raw: Iterable[RawBlock], pages: tuple[PageSpan, ...]) -> Iterable[Block]:
-    """Adds heading paths and pages; what stands under a reference heading is a reference."""
+def _placed(raw: Iterable[RawBlock], levels: Sequence[int], pages: Sequence[PageSpan]) -> Iterator[Block]:
+    """Adds heading paths and pages; `levels` are those of the headings, in order."""
     tracker = PathTracker()
     path: tuple[str, ...] = ()
-    references = False
-    pages = tuple(page for page in pages if len(page.span))
-    starts = [page.span.start for page in pages]
-    ends = [page.span.end for page in pages]
+    level_of = iter(levels)
+    pages = [page for page in pages if len(page.span)]
+    first = 0
     for block in raw:
+        level = 0
         if block.kind == "heading":
-            tracker.enter(block.level, block.title)
+            level = next(level_of)
+            tracker.enter(level, block.title)
             path = tracker.path
-            references = is_reference_title(block.title)
-        elif references and block.kind in ("paragraph", "list"):
-            block = replace(block, kind="reference")
-        first, after = bisect_right(ends, block.start), bisect_left(starts, block.end)
-        numbers = tuple(page.number for page in pages[first:after])
-        yield Block(block.kind, Span(block.start, block.end), block.level, path, numbers, block.repaired)
+        while first < len(pages) and pages[first].span.end <= block.start:
+            first += 1
+        after = first
+        while after < len(pages) and pages[after].span.start < block.end:
+            after += 1
+        numbers = tuple([page.number for page in pages[first:after]])
+        yield Block(block.kind, Span(block.start, block.end), level, path, numbers, block.repaired)
+
+
+def _with_front(
+    metadata: Mapping[str, Any], root: RawBlock | None, markdown: str, blocks: Sequence[RawBlock]
+) -> Mapping[str, Any]:
+    """Adds authors and abstract, where the front of the paper tells them and the loader didn't."""
+    behind = blocks.index(root) + 1 if root else 0
+    front = blocks[behind : behind + FRONT_BLOCKS]
+    found = {"authors": authors_of(markdown, front), "abstract": abstract_of(markdown, front)}
+    return {**metadata, **{key: text for key, text in found.items() if text and not metadata.get(key)}}
 
 
 def _marked_pages(lines: Lines) -> tuple[PageSpan, ...]:
@@ -135,9 +160,14 @@ def _marked_pages(lines: Lines) -> tuple[PageSpan, ...]:
     return tuple(PageSpan(lines.page_numbers[i], Span(lines.starts[i], end)) for i, end in zip(at, ends, strict=False))
 
 
-def _title(given: str, blocks: Sequence[RawBlock], source: str) -> str:
+def _title(
+    given: str, root: RawBlock | None, markdown: str, blocks: Sequence[RawBlock], source: str, paper: bool
+) -> str:
     given = " ".join(given.split())
     if given and not _NO_TITLE.fullmatch(given):
         return given
-    first = next((block.title for block in blocks if block.level == 1), "")
+    first = root.title if root else ""
+    if not first and paper:
+        first = plain_title(markdown, blocks[:FRONT_BLOCKS])
+    first = first or next((b.title for b in blocks if b.level == 1 and not (paper and is_usual_name(b.title))), "")
     return first or PurePosixPath(unquote(urlsplit(source).path)).stem

@@ -56,6 +56,11 @@ def is_reference_title(title: str) -> bool:
     return bool(_REFERENCES.fullmatch(title) or _REFERENCES.fullmatch(_NUMBER.sub("", title, count=1)))
 
 
+def strip_number(title: str) -> str:
+    """A title without the number before it."""
+    return _NUMBER.sub("", title, count=1)
+
+
 class PathTracker:
     """Follows headings down a document."""
 

@@ -29,7 +29,7 @@ _HANGING = re.compile(
 _WORDS_WITHIN, _WORDS_ACROSS = 5, 3
 
 
-class Joiner:
+class ParagraphJoiner:
     """Joins the paragraphs of one document."""
 
     def __init__(self, sheets: Sequence[Sheet]) -> None:
