@@ -178,7 +178,7 @@ def marked(hit: SearchHit) -> list[str]:
     lines, start = [], 0
     for line in hit.expanded.splitlines(keepends=True):
         inside = line.strip() and start < at + len(hit.text) and start + len(line) > at
-        lines.append(f" {'┃' if inside else ' '} {line.rstrip()}")
+        lines.append(f" {'┃' if inside else ' '} {line}".rstrip())
         start += len(line)
     return lines
 

@@ -22,7 +22,10 @@ __all__ = ["Expansion", "expand"]
 CHARACTERS_A_TOKEN = 12
 """A text with more of them a token of the budget is not counted, as it can't fit: English prose has 4 to 5."""
 
-LEFT_OUT_SHARE = 4
+NOT_ADDITIVE = 1.1
+"""A text of chunks whose own counts add up to more of the budget than this is not counted as a whole."""
+
+LEFT_OUT_SHARE = 2
 """A section whose chunks fit may be so many times larger in the document, where blocks were left out."""
 
 HITS_A_QUERY = 64
@@ -46,10 +49,6 @@ class Expansion:
     def __post_init__(self) -> None:
         if self.max_tokens < 1:
             raise ConfigError(f"max_tokens = {self.max_tokens}: must be at least 1")
-
-    def fits(self, text: str) -> bool:
-        """By the exact count."""
-        return len(text) <= self.max_characters and self.count_tokens(text) <= self.max_tokens
 
     @property
     def max_characters(self) -> int:
@@ -78,6 +77,7 @@ def expand(table: Table, hits: Sequence[SearchHit], expansion: Expansion, *, k: 
     """
     found: list[SearchHit] = []
     shown: dict[str, list[Span]] = defaultdict(list)
+    meter = _Meter(expansion)
     waiting = list(hits)
     while waiting and len(found) < k:
         waiting = [hit for hit in waiting if not _holds(shown[hit.doc_id], hit.span)]
@@ -90,7 +90,7 @@ def expand(table: Table, hits: Sequence[SearchHit], expansion: Expansion, *, k: 
             if at is None:
                 found.append(replace(hit, expanded=hit.text, expanded_span=hit.span, expanded_pages=hit.pages))
             elif not _holds(taken, hit.span):
-                run = _section(theirs, at, expansion) or _window(theirs, at, expansion, taken)
+                run = _section(theirs, at, meter) or _window(theirs, at, meter, taken)
                 found.append(replace(hit, expanded=run.text, expanded_span=run.span, expanded_pages=run.pages))
                 taken.append(run.span)
     return found
@@ -98,14 +98,14 @@ def expand(table: Table, hits: Sequence[SearchHit], expansion: Expansion, *, k: 
 
 @dataclass(frozen=True, slots=True)
 class _Row:
-    """A chunk as its neighbours need it; `sections` are spans, smallest first."""
+    """A chunk as its neighbours need it; `sections` are as the table has them, smallest first."""
 
     chunk_id: str
     span: Span
     gap: str
     text: str
     pages: tuple[int, ...]
-    sections: tuple[Span, ...]
+    sections: Sequence[Mapping[str, int]]
 
 
 def _neighbours(table: Table, hits: Sequence[SearchHit], reach: int) -> Mapping[str, list[_Row]]:
@@ -154,26 +154,54 @@ class _Run:
         return tuple(sorted({page for row in self.rows for page in row.pages}))
 
     @property
-    def characters(self) -> int:
-        """About how many `text` has."""
-        return sum(len(row.text) for row in self.rows[1:-1])
+    def inner(self) -> Sequence[_Row]:
+        """Chunks that are surely not cut."""
+        return self.rows[1:-1]
 
 
-def _section(rows: Sequence[_Row], at: int, expansion: Expansion) -> _Run | None:
+class _Meter:
+    """Says what fits, and counts no chunk twice."""
+
+    def __init__(self, expansion: Expansion) -> None:
+        self.expansion = expansion
+        self._tokens: dict[str, int] = {}
+
+    def fits(self, run: _Run) -> bool:
+        """By the exact count of its text, which is made only where the chunks alone don't rule it out."""
+        return self._may_fit(run) and self.expansion.count_tokens(run.text) <= self.expansion.max_tokens
+
+    def _may_fit(self, run: _Run) -> bool:
+        if sum(len(row.text) for row in run.inner) > self.expansion.max_characters:
+            return False
+        room = self.expansion.max_tokens * NOT_ADDITIVE + len(run.rows)
+        for row in run.inner:
+            room -= self._tokens_of(row)
+            if room < 0:
+                return False
+        return True
+
+    def _tokens_of(self, row: _Row) -> int:
+        if row.chunk_id not in self._tokens:
+            self._tokens[row.chunk_id] = self.expansion.count_tokens(row.text)
+        return self._tokens[row.chunk_id]
+
+
+def _section(rows: Sequence[_Row], at: int, meter: _Meter) -> _Run | None:
     """The largest section around a hit that fits."""
-    hit = rows[at]
-    for span in reversed(hit.sections):
-        if span.start < hit.span.end - expansion.reach or span.end > hit.span.start + expansion.reach:
+    hit, reach = rows[at], meter.expansion.reach
+    for section in reversed(hit.sections):
+        span = Span(section["start"], section["end"])
+        if span.start < hit.span.end - reach or span.end > hit.span.start + reach:
             continue  # rows of it may be missing here
         run = _Run([row for row in rows if row.span.start < span.end and row.span.end > span.start], span)
-        if run.characters <= expansion.max_characters and expansion.fits(run.text):
+        if meter.fits(run):
             return run
     return None
 
 
-def _window(rows: Sequence[_Row], at: int, expansion: Expansion, taken: Sequence[Span]) -> _Run:
+def _window(rows: Sequence[_Row], at: int, meter: _Meter, taken: Sequence[Span]) -> _Run:
     """As many neighbours within the smallest section as fit, behind and before in turn; none that is taken."""
-    section = rows[at].sections[0]
+    section = Span(rows[at].sections[0]["start"], rows[at].sections[0]["end"])
     first, after = at, at + 1
     run = _Run(rows[first:after], section)
     sides = ["behind", "before"]
@@ -181,7 +209,7 @@ def _window(rows: Sequence[_Row], at: int, expansion: Expansion, taken: Sequence
         for side in tuple(sides):
             i, wider = (after, (first, after + 1)) if side == "behind" else (first - 1, (first - 1, after))
             grown = _Run(rows[slice(*wider)], section)
-            if not _is_free(rows, i, section, taken) or not expansion.fits(grown.text):
+            if not _is_free(rows, i, section, taken) or not meter.fits(grown):
                 sides.remove(side)
                 continue
             run, (first, after) = grown, wider
@@ -207,5 +235,5 @@ def _to_row(row: Mapping[str, Any]) -> _Row:
         gap=row["gap"] or "",
         text=row["text"],
         pages=tuple(row["pages"] or ()),
-        sections=tuple(Span(section["start"], section["end"]) for section in row["sections"]),
+        sections=row["sections"],
     )

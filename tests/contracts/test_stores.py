@@ -11,6 +11,7 @@ import pytest
 from numpy.typing import NDArray
 
 from rag_ingest.errors import ConfigError, StoreError, StoreMismatchError
+from rag_ingest.store.expand import Expansion
 from rag_ingest.store.knowledge_base import DocumentRecord, KnowledgeBase
 from rag_ingest.types import Chunk, Failure, Figure, PageMarkdown, Span
 
@@ -59,6 +60,37 @@ def test_what_was_stored_is_found_by_every_mode(reopen: Callable[[], KnowledgeBa
             assert [(h.chunk_id, h.text, h.context, h.headings, h.pages, h.source, h.title, h.span) for h in hits] == [
                 ("a-1", "neutron mass", "Title", ("Title",), (2,), "/a.pdf", "T", Span(1, 13))
             ]
+
+
+def test_links_come_back_and_hits_grow_to_their_section(reopen: Callable[[], KnowledgeBase]) -> None:
+    texts, gap = ["photon energy", "neutron mass", "proton"], "\n \n"
+    whole = gap.join(texts)
+    starts = [whole.index(text) for text in texts]
+    section = ("s" * 32, Span(0, len(whole)))
+    chunks = [
+        replace(
+            chunk("a", n, text, page=n + 1),
+            span=Span(starts[n], starts[n] + len(text)),
+            parent_id=section[0],
+            previous_id=f"a-{n - 1}" if n else "",
+            next_id=f"a-{n + 1}" if n < 2 else "",
+            gap=gap if n else "",
+            sections=(section,),
+        )
+        for n, text in enumerate(texts)
+    ]
+    with reopen() as kb:
+        kb.replace_document(DocumentRecord("/a.pdf", "a"), chunks, np.vstack([axis(n) for n in range(3)]))
+    with reopen() as kb:
+        for mode in ("hybrid", "vector", "text"):
+            grow = Expansion(max_tokens=5, count_tokens=lambda text: len(text.split()))
+            hits = kb.search("neutron", axis(1), mode=mode, expansion=grow)  # type: ignore[arg-type]
+            assert [(h.text, h.expanded, h.expanded_span, h.expanded_pages) for h in hits] == [
+                ("neutron mass", whole, Span(0, len(whole)), (1, 2, 3))
+            ]
+            less = Expansion(max_tokens=3, count_tokens=lambda text: len(text.split()))
+            hit = kb.search("neutron", axis(1), mode=mode, k=1, expansion=less)[0]  # type: ignore[arg-type]
+            assert (hit.expanded, hit.expanded_pages) == (f"neutron mass{gap}proton", (2, 3))
 
 
 def test_an_empty_store_answers_with_nothing(reopen: Callable[[], KnowledgeBase]) -> None:

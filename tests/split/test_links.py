@@ -172,11 +172,11 @@ def test_linking_again_changes_nothing() -> None:
     assert list(link(chunks, document)) == chunks
 
 
-def test_linking_a_large_document_is_quick() -> None:
-    """0.05 s for 5 MB on an idle core; the bound is wide enough for a busy one."""
-    markdown = "\n\n".join(f"{'#' * (1 + n % 4)} H{n}\n\n" + "Some words. " * 30 for n in range(8000))
+def test_linking_costs_little_beside_splitting() -> None:
+    markdown = "\n\n".join(f"{'#' * (1 + n % 4)} H{n}\n\n" + "Some words. " * 30 for n in range(4000))
+    started = time.process_time()
     document = parse_markdown(markdown)
     chunks = cut(document, 60)
-    started = time.process_time()
+    between = time.process_time()
     list(link(chunks, document))
-    assert time.process_time() - started < 0.5
+    assert time.process_time() - between < 0.5 * (between - started)

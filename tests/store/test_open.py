@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import sys
 from dataclasses import dataclass, field
@@ -16,7 +17,7 @@ from rag_ingest.errors import StoreError, StoreMismatchError
 from rag_ingest.store import tables
 from rag_ingest.store.knowledge_base import DocumentRecord, KnowledgeBase
 from rag_ingest.store.schema import Identity, chunks_schema
-from rag_ingest.types import Chunk, Failure, Span
+from rag_ingest.types import Chunk, Failure, PageMarkdown, Span
 
 
 def make(path: Path) -> KnowledgeBase:
@@ -55,6 +56,25 @@ def test_somebody_elses_table_is_left_alone(tmp_path: Path) -> None:
         with pytest.raises(StoreError, match="not written by this version of rag-ingest"):
             KnowledgeBase.open(tmp_path, embedder_name="toy@1", dimension=4, create=create)
     assert db.open_table("chunks").count_rows() == 1
+
+
+def test_tables_of_another_version_say_what_to_do_and_doing_it_keeps_the_pages(tmp_path: Path) -> None:
+    page = PageMarkdown("d", 1, "# x", "e", "f")
+    with make(tmp_path / "kb") as kb:
+        kb.write_pages([page], source="/a.pdf", fingerprint="f", engine="e")
+        kb.replace_document(DocumentRecord("/a.pdf", "d"), [], np.zeros((0, 4), np.float32))
+    db = lancedb.connect(tmp_path / "kb")
+    schema = db.open_table("chunks").schema
+    old = schema.with_metadata({**schema.metadata, b"rag_ingest.schema": b"1"})
+    db.create_table("chunks", schema=old, mode="overwrite")
+    for create in (False, True):
+        with pytest.raises(StoreError, match=r"another version.*delete chunks\.lance and documents\.lance.*--db"):
+            KnowledgeBase.open(tmp_path / "kb", embedder_name="toy@1", dimension=4, create=create)
+    for name in ("chunks", "documents"):
+        shutil.rmtree(tmp_path / "kb" / f"{name}.lance")
+    with make(tmp_path / "kb") as kb:
+        assert kb.done_pages("d", "f") == {1: page}
+        assert kb.document_for("/a.pdf") is None
 
 
 def test_another_embedder_is_refused_and_both_are_named(tmp_path: Path) -> None:
