@@ -250,7 +250,7 @@ class Chunk:
         text: exactly `document.markdown[span.start:span.end]`.
         context: what is added for reading on its own: heading path, repeated table header, caption.
         kinds: block kinds inside, in order of first appearance.
-        token_count: of `embed_text`, by the embedder's own tokenizer.
+        token_count: of context and text, by the embedder's own tokenizer.
         bboxes: (page number, bbox in page points, origin top-left) where known.
         metadata: `oversize` holds the reason when the chunk exceeds the token budget.
         parent_id: of the smallest section that holds the whole chunk (see `split.links`).
@@ -259,6 +259,7 @@ class Chunk:
         gap: the white space between the chunk before it and this one, so that a run of chunks can be put together
             again; a blank line where blocks were left out.
         sections: (id, span) of every section that holds the whole chunk, from `parent_id` out to the document.
+        stated: what is embedded in place of context and text: the same with tables in words; mostly empty.
     """
 
     chunk_id: str
@@ -277,11 +278,17 @@ class Chunk:
     next_id: str = ""
     gap: str = ""
     sections: tuple[tuple[str, Span], ...] = ()
+    stated: str = ""
+
+    @property
+    def full_text(self) -> str:
+        """Context and text: what is counted, and shown to a reader or a language model."""
+        return f"{self.context}\n{self.text}" if self.context else self.text
 
     @property
     def embed_text(self) -> str:
-        """What is embedded and counted."""
-        return f"{self.context}\n{self.text}" if self.context else self.text
+        """What is embedded."""
+        return self.stated or self.full_text
 
 
 @dataclass(frozen=True, slots=True)

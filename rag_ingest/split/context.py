@@ -80,5 +80,10 @@ def titles_above(leads: Sequence[Atom], first: Atom) -> tuple[str, ...]:
     return common
 
 
+def without_header(context: str, repeat: Repeat) -> str:
+    """A context without what it repeats of a table's rows."""
+    return "\n".join(line for line in context.split("\n") if line not in (repeat.header, repeat.above))
+
+
 def _lines(*parts: str) -> str:
     return "\n".join(part for part in parts if part)

@@ -12,6 +12,8 @@ from rag_ingest.split.tables import TableRows, cell_cuts, table_rows
 
 PROTECTED = ("table", "formula", "code", "list")
 """Kinds that stay whole when they fit, if need be without any context."""
+NEVER_CUT = ("table", "formula", "code")
+"""Kinds that the option `atomic` is about."""
 
 
 class Expander:

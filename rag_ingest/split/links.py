@@ -114,6 +114,7 @@ def _linked(chunk: Chunk, around: Around, previous_id: str, next_id: str, gap: s
         next_id,
         gap,
         around,
+        chunk.stated,
     )
 
 

@@ -7,9 +7,9 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from rag_ingest.split.atoms import INSEPARABLE, LEAD_IN, Atom, size
-from rag_ingest.split.context import ContextBuilder, titles_above
+from rag_ingest.split.context import ContextBuilder, titles_above, without_header
 from rag_ingest.split.cutting import cut_prefix
-from rag_ingest.split.expand import PROTECTED, Expander
+from rag_ingest.split.expand import NEVER_CUT, PROTECTED, Expander
 from rag_ingest.split.meter import Meter
 from rag_ingest.split.options import Limits
 from rag_ingest.types import TokenCounter
@@ -29,6 +29,7 @@ class Draft(NamedTuple):
         above: path that the context stands for; what joins this chunk must lie below it.
         path: heading path of its first content.
         continues: it begins inside a table or listing, and its context repeats the header.
+        lead: the context without a table's header.
         oversize: why it exceeds the budget, else empty.
     """
 
@@ -41,18 +42,29 @@ class Draft(NamedTuple):
     path: tuple[str, ...]
     continues: bool = False
     oversize: str = ""
+    lead: str = ""
 
 
 class Packer:
     """Packs the atoms of one section after the other."""
 
-    def __init__(self, text: str, count: TokenCounter, meter: Meter, limits: Limits, contexts: ContextBuilder) -> None:
+    def __init__(
+        self,
+        text: str,
+        count: TokenCounter,
+        meter: Meter,
+        limits: Limits,
+        contexts: ContextBuilder,
+        *,
+        never_cut: bool = False,
+    ) -> None:
         self._text = text
         self._count = count
         self._meter = meter
         self._limits = limits
         self._contexts = contexts
         self._expander = Expander(text)
+        self._never_cut = never_cut
 
     def pack(self, atoms: list[Atom], caption_of: Callable[[Atom], str]) -> list[Draft]:
         """Drafts that hold the atoms, in order.
@@ -166,7 +178,7 @@ class Packer:
         at = len(pending) - 1 - leads
         content = pending[at]
         parts = self._parts(content, caption_of)
-        if not parts and room > 0 and content.kind != "formula":
+        if not parts and room > 0 and content.kind != "formula" and not self._is_kept(content):
             parts = self._cut(content, self._share(content, room, at))
         if not parts:
             return False
@@ -175,10 +187,15 @@ class Packer:
 
     def _parts(self, atom: Atom, caption_of: Callable[[Atom], str]) -> list[Atom]:
         """The parts of an atom; of one that makes two chunks or three they are counted, so that these come out even."""
+        if self._is_kept(atom):
+            return []
         parts = self._expander.expand(atom, caption_of(atom))
         if atom.counted and atom.tokens <= _FEW * self._limits.largest and len(parts) <= _COUNTABLE * _FEW:
             parts = [self._counted(part) for part in parts]
         return parts
+
+    def _is_kept(self, atom: Atom) -> bool:
+        return self._never_cut and atom.kind in NEVER_CUT
 
     def _share(self, content: Atom, room: int, after: int) -> int:
         """Half of a last piece rather than all but a crumb."""
@@ -245,7 +262,7 @@ class Packer:
         at = len(pending) - 1 - taken
         atom = pending[at]
         parts = self._parts(atom, caption_of)
-        if not parts and atom.kind != "formula" and atom.tokens > self._limits.largest:
+        if not parts and atom.kind != "formula" and atom.tokens > self._limits.largest and not self._is_kept(atom):
             parts = self._cut(atom, room - 1)
         if not parts:
             return False
@@ -256,6 +273,7 @@ class Packer:
         start, end = taken[0].start, taken[-1].end
         text = self._text[start:end]
         tokens = self._count(f"{context}\n{text}" if context else text)
+        repeat = taken[0].repeat
         return Draft(
             start=start,
             end=end,
@@ -264,7 +282,8 @@ class Packer:
             own_tokens=max(1, tokens - self._contexts.cost(context)),
             above=titles_above(leads, content),
             path=content.path,
-            continues=taken[0].repeat is not None,
+            continues=repeat is not None,
+            lead=without_header(context, repeat) if repeat else context,
         )
 
 

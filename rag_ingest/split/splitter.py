@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-import hashlib
-from bisect import bisect_left, bisect_right
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from itertools import groupby
 
 from rag_ingest.split.atoms import Atom
 from rag_ingest.split.context import ContextBuilder, titles_above
+from rag_ingest.split.finish import Finisher
 from rag_ingest.split.links import linked
 from rag_ingest.split.merge import merge_small
 from rag_ingest.split.meter import Meter
-from rag_ingest.split.options import Limits, SplitOptions
+from rag_ingest.split.options import SplitOptions
+from rag_ingest.split.overlap import overlapping
 from rag_ingest.split.pack import Draft, Packer
 from rag_ingest.split.sections import Section, caption_of, is_lead, section_atoms, sections
-from rag_ingest.types import Block, BlockKind, Chunk, Document, Span, TokenCounter
+from rag_ingest.types import Chunk, Document, TokenCounter
 
 _WORTH_TRYING = 4
 """A section of more characters than this a token of the target is not tried as one chunk."""
@@ -44,54 +44,59 @@ def split(document: Document, options: SplitOptions, count_tokens: TokenCounter,
     Raises:
         ConfigError: `max_tokens` is not positive.
     """
-    limits = options.limits(max_tokens)
-    contexts = ContextBuilder(count_tokens, limits, options.context)
-    meter = Meter(count_tokens, limits.largest)
-    packer = Packer(document.markdown, count_tokens, meter, limits, contexts)
-    places = _Places(document)
+    splitter = _Splitter(document, options, count_tokens, max_tokens)
+    finisher = Finisher(document, options, count_tokens, splitter.limits)
     for _, stretch in groupby(sections(document, options.exclude_kinds), key=lambda section: section.run):
-        drafts = (
-            d for s in stretch for d in _section_drafts(s, document, count_tokens, meter, limits, contexts, packer)
-        )
-        for draft in merge_small(drafts, document.markdown, count_tokens, limits, contexts):
-            yield places.chunk(draft)
+        yield from map(finisher.chunk, splitter.drafts(stretch))
 
 
-def _section_drafts(
-    section: Section,
-    document: Document,
-    count: TokenCounter,
-    meter: Meter,
-    limits: Limits,
-    contexts: ContextBuilder,
-    packer: Packer,
-) -> list[Draft]:
-    whole = None if section.closing else _whole_section(section, document, count, limits, contexts)
-    if whole:
-        return [whole]
-    by_start = {block.span.start: i for i, block in enumerate(section.blocks)}
+class _Splitter:
+    """The parts that work on one document."""
 
-    def caption(atom: Atom) -> str:
-        return caption_of(section.blocks, by_start[atom.start], document.markdown) if atom.start in by_start else ""
+    def __init__(self, document: Document, options: SplitOptions, count: TokenCounter, max_tokens: int) -> None:
+        self.limits = options.limits(max_tokens)
+        self._packed = options.packed(self.limits)
+        self._document = document
+        self._count = count
+        self._overlap = options.overlap_tokens
+        self._contexts = ContextBuilder(count, self._packed, options.context)
+        self._meter = Meter(count, self._packed.largest)
+        never_cut = options.atomic == "always"
+        self._packer = Packer(document.markdown, count, self._meter, self._packed, self._contexts, never_cut=never_cut)
 
-    return packer.pack(section_atoms(section, document, meter), caption)
+    def drafts(self, stretch: Iterable[Section]) -> Iterator[Draft]:
+        """Drafts of neighbouring sections."""
+        text = self._document.markdown
+        packed = (draft for section in stretch for draft in self._section(section))
+        merged = merge_small(packed, text, self._count, self._packed, self._contexts)
+        return overlapping(merged, self._document, self._overlap, self._count, self.limits)
 
+    def _section(self, section: Section) -> list[Draft]:
+        whole = None if section.closing else self._whole(section)
+        if whole:
+            return [whole]
+        text = self._document.markdown
+        by_start = {block.span.start: i for i, block in enumerate(section.blocks)}
 
-def _whole_section(
-    section: Section, document: Document, count: TokenCounter, limits: Limits, contexts: ContextBuilder
-) -> Draft | None:
-    """The section as one chunk when it fits the target: most of a paper's text is then counted once, not twice."""
-    start, end = section.blocks[0].span.start, section.blocks[-1].span.end
-    if end - start > _WORTH_TRYING * limits.target:
-        return None
-    leads, content = _opening(section, document.markdown)
-    above = titles_above(leads, content)
-    context = contexts.path(above)
-    text = document.markdown[start:end]
-    tokens = count(f"{context}\n{text}" if context else text)
-    if tokens > limits.target:
-        return None
-    return Draft(start, end, context, tokens, max(1, tokens - contexts.cost(context)), above, content.path)
+        def caption(atom: Atom) -> str:
+            return caption_of(section.blocks, by_start[atom.start], text) if atom.start in by_start else ""
+
+        return self._packer.pack(section_atoms(section, self._document, self._meter), caption)
+
+    def _whole(self, section: Section) -> Draft | None:
+        """The section as one chunk when it fits the target: most of a paper's text is then counted once, not twice."""
+        start, end = section.blocks[0].span.start, section.blocks[-1].span.end
+        if end - start > _WORTH_TRYING * self._packed.target:
+            return None
+        leads, content = _opening(section, self._document.markdown)
+        above = titles_above(leads, content)
+        context = self._contexts.path(above)
+        text = self._document.markdown[start:end]
+        tokens = self._count(f"{context}\n{text}" if context else text)
+        if tokens > self._packed.target:
+            return None
+        own = max(1, tokens - self._contexts.cost(context))
+        return Draft(start, end, context, tokens, own, above, content.path, lead=context)
 
 
 def _opening(section: Section, text: str) -> tuple[list[Atom], Atom]:
@@ -101,50 +106,3 @@ def _opening(section: Section, text: str) -> tuple[list[Atom], Atom]:
         if not is_lead(block, text):
             break
     return atoms[:-1], atoms[-1]
-
-
-class _Places:
-    """Looks up what lies where in a document."""
-
-    def __init__(self, document: Document) -> None:
-        self._document = document
-        self._block_starts = [block.span.start for block in document.blocks]
-        self._block_ends = [block.span.end for block in document.blocks]
-        self._pages = [p for p in document.page_spans if document.markdown[p.span.start : p.span.end].strip()]
-        self._page_starts = [page.span.start for page in self._pages]
-        self._page_ends = [page.span.end for page in self._pages]
-
-    def chunk(self, draft: Draft) -> Chunk:
-        document = self._document
-        text = document.markdown[draft.start : draft.end]
-        blocks = self._blocks(draft)
-        kinds: tuple[BlockKind, ...] = tuple(dict.fromkeys(block.kind for block in blocks))
-        return Chunk(
-            chunk_id=chunk_id(document.doc_id, draft.start, draft.end, draft.context, text),
-            doc_id=document.doc_id,
-            text=text,
-            context=draft.context,
-            span=Span(draft.start, draft.end),
-            headings=draft.path,
-            pages=self._page_numbers(draft),
-            kinds=kinds,
-            token_count=draft.tokens,
-            metadata={"oversize": draft.oversize} if draft.oversize else {},
-        )
-
-    def _blocks(self, draft: Draft) -> tuple[Block, ...]:
-        first = bisect_right(self._block_ends, draft.start)
-        return self._document.blocks[first : bisect_left(self._block_starts, draft.end)]
-
-    def _page_numbers(self, draft: Draft) -> tuple[int, ...]:
-        first, after = bisect_right(self._page_ends, draft.start), bisect_left(self._page_starts, draft.end)
-        return tuple(dict.fromkeys(page.number for page in self._pages[first:after]))
-
-
-def chunk_id(doc_id: str, start: int, end: int, context: str, text: str) -> str:
-    """32 hex digits of a SHA-256 over document, span, context and text, each ended by a zero byte."""
-    digest = hashlib.sha256()
-    for part in (doc_id, f"{start}:{end}", context, text):
-        digest.update(part.encode("utf-8", "surrogatepass"))
-        digest.update(b"\0")
-    return digest.hexdigest()[:32]
