@@ -143,10 +143,12 @@ class _Run:
 
     @property
     def text(self) -> str:
-        parts = []
+        """The document's; what a chunk repeats of the one before it stands there once."""
+        parts, at = [], self.within.start
         for i, row in enumerate(self.rows):
-            start, end = self.within.start - row.span.start, self.within.end - row.span.start
+            start, end = at - row.span.start, self.within.end - row.span.start
             parts += [row.gap if i else "", row.text[max(0, start) : end]]
+            at = max(at, row.span.end)
         return "".join(parts)
 
     @property

@@ -16,10 +16,11 @@ from hypothesis import strategies as st
 from rag_ingest.errors import ConfigError
 from rag_ingest.parse import parse_markdown
 from rag_ingest.split import SplitOptions, split
+from rag_ingest.split.links import link
 from rag_ingest.store import expand as expanding
 from rag_ingest.store.expand import Expansion
 from rag_ingest.store.knowledge_base import DocumentChunks, DocumentRecord, KnowledgeBase
-from rag_ingest.types import Chunk, Document, SearchHit
+from rag_ingest.types import Chunk, Document, SearchHit, Span
 
 PAPER = """\
 # Title
@@ -132,6 +133,24 @@ def test_left_out_blocks_leave_a_blank_line_and_pages_are_those_of_the_text(kb: 
     assert hit.expanded == "\n\n".join(f"On page {n} stands word{n}." for n in range(1, 5))
     assert hit.expanded_pages == (1, 2, 3, 4)
     assert ask(kb, "word2", 10)[0].expanded_pages == (2, 3)
+
+
+def test_what_overlapping_chunks_repeat_stands_there_once(kb: KnowledgeBase) -> None:
+    text = "# T\n\n" + "\n\n".join(f"say word{n} now" for n in range(6))
+    document = parse_markdown(text, doc_id="d")
+    chunks = list(split(document, SplitOptions(min_tokens=1, context=()), words, 5))
+    spans = [Span(max(0, c.span.start - 5 * bool(n)), c.span.end) for n, c in enumerate(chunks)]
+    overlapping = [
+        replace(c, span=span, text=text[span.start : span.end]) for c, span in zip(chunks, spans, strict=True)
+    ]
+    vectors = np.eye(len(chunks), 8, dtype=np.float32) + 0.01
+    linked = list(link(overlapping, document))
+    kb.replace_documents([DocumentChunks(DocumentRecord("/d", "d"), linked, vectors)])
+    for budget in (4, 7, 10, 14, 100):
+        for hit in ask(kb, "word3", budget):
+            assert hit.expanded_span is not None
+            assert hit.expanded == text[hit.expanded_span.start : hit.expanded_span.end]
+    assert hit.expanded == text
 
 
 def test_a_chunk_without_links_is_its_own_text(kb: KnowledgeBase) -> None:
