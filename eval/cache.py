@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -113,14 +113,23 @@ class VectorCache:
 
     def embed_documents(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """float32[len(texts), dimension], unit length, same order."""
+        return self._known(texts, "", self._embedder.embed_documents)
+
+    def embed_queries(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        """The same for questions."""
+        return self._known(texts, "query\0", self._embedder.embed_queries)
+
+    def _known(
+        self, texts: Sequence[str], role: str, embed: Callable[[Sequence[str]], NDArray[np.float32]]
+    ) -> NDArray[np.float32]:
         import numpy as np
 
-        keys = [_digest(text) for text in texts]
+        keys = [_digest(role + text) for text in texts]
         missing = {key: text for key, text in zip(keys, texts, strict=True) if key not in self._vectors}
         fresh = list(missing.items())
         for start in range(0, len(fresh), EMBED_BATCH):
             part = dict(fresh[start : start + EMBED_BATCH])
-            vectors = self._embedder.embed_documents(list(part.values()))
+            vectors = embed(list(part.values()))
             self._vectors.update(zip(part, vectors, strict=True))
             self._save(list(part), vectors)
         if not texts:

@@ -33,10 +33,11 @@ DEPTH = 50
 
 def _vector(passages: Sequence[Passage], embedder: Embedder, cache: Path) -> Ranker:
     """Exact cosine over all passages; ties keep document order."""
-    matrix = _matrix(passages, embedder, cache)
+    vectors = VectorCache(embedder, cache / "vectors")
+    matrix = vectors.embed_documents([passage.indexed for passage in passages])
 
     def rank(questions: Sequence[str]) -> Iterator[list[Passage]]:
-        for vector in embedder.embed_queries(questions):
+        for vector in vectors.embed_queries(questions):
             yield [passages[i] for i in _by_vector(matrix, vector)]
 
     return rank
@@ -55,11 +56,12 @@ def _text(passages: Sequence[Passage], embedder: Embedder, cache: Path) -> Ranke
 
 def _hybrid(passages: Sequence[Passage], embedder: Embedder, cache: Path) -> Ranker:
     """Reciprocal rank fusion of both; what is no candidate of either follows in document order."""
-    matrix = _matrix(passages, embedder, cache)
+    vectors = VectorCache(embedder, cache / "vectors")
+    matrix = vectors.embed_documents([passage.indexed for passage in passages])
 
     def rank(questions: Sequence[str]) -> Iterator[list[Passage]]:
         with _word_index(passages) as table:
-            for question, vector in zip(questions, embedder.embed_queries(questions), strict=True):
+            for question, vector in zip(questions, vectors.embed_queries(questions), strict=True):
                 yield _complete(fuse([_by_vector(matrix, vector)[:DEPTH], _by_words(table, question)]), passages)
 
     return rank
@@ -85,10 +87,6 @@ def fold(text: str) -> str:
     """As `rag_ingest.store` folds documents and queries before the words are indexed."""
     clean = text.encode("utf-8", "surrogatepass").decode("utf-8", "replace")
     return "".join(c for c in unicodedata.normalize("NFKD", clean) if not unicodedata.combining(c))
-
-
-def _matrix(passages: Sequence[Passage], embedder: Embedder, cache: Path) -> NDArray[np.float32]:
-    return VectorCache(embedder, cache / "vectors").embed_documents([passage.indexed for passage in passages])
 
 
 def _by_vector(matrix: NDArray[np.float32], vector: NDArray[np.float32]) -> list[int]:

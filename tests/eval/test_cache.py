@@ -79,6 +79,15 @@ def test_vectors_are_computed_once_per_text(tmp_path: Path, hash_embedder: Calla
     assert (first.embedded, second.embedded) == (["a", "b"], ["c"])
 
 
+def test_a_question_and_a_document_of_the_same_words_are_two(tmp_path: Path, hash_embedder: Callable[..., Any]) -> None:
+    embedder = hash_embedder()
+    embedder.embed_queries = lambda texts: -embedder.embed_documents(texts)
+    for _ in range(2):
+        cache = VectorCache(embedder, tmp_path)
+        np.testing.assert_array_equal(cache.embed_queries(["a"]), -cache.embed_documents(["a"]))
+    assert embedder.embedded == ["a", "a"]
+
+
 def test_vectors_of_another_embedder_are_not_mixed_in(tmp_path: Path, hash_embedder: Callable[..., Any]) -> None:
     VectorCache(hash_embedder(), tmp_path).embed_documents(["a"])
     other = hash_embedder("hash@2")

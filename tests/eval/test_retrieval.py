@@ -42,7 +42,7 @@ def test_ranking_is_the_products(mode: Any, tmp_path: Path, hash_embedder: Calla
     embedder = hash_embedder()
     table = product_table(tmp_path, embedder)
     for question, ranked in zip(QUESTIONS, MODES[mode](PASSAGES, embedder, tmp_path)(QUESTIONS), strict=True):
-        hits = product.search(table, question, embedder.embed_queries([question])[0], mode=mode, k=9, where=None)
+        hits = product.candidates(table, question, embedder.embed_queries([question])[0], mode=mode, k=9, where=None)
         assert [p.text for p in ranked[: len(hits)]] == [hit.text for hit in hits]
         assert sorted(ranked, key=PASSAGES.index) == PASSAGES
 
