@@ -6,7 +6,9 @@ import json
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
+from eval.__main__ import app
 from eval.datasets import Question
 from eval.metrics import Passage, score
 from eval.misses import describe, miss_record
@@ -60,3 +62,11 @@ def list_or_error(folder: Path, arm: str) -> str:
 def test_a_wrong_folder_or_arm_is_named(tmp_path: Path) -> None:
     assert "holds no run" in list_or_error(tmp_path / "none", "arm")
     assert "arms: arm, other" in list_or_error(written(tmp_path), "thing")
+
+
+def test_the_command_prints_them_and_refuses_a_wrong_arm(tmp_path: Path) -> None:
+    out = str(written(tmp_path, row(GOLD.text, FILLER)))
+    done = CliRunner().invoke(app, ["misses", out, "--arm", "arm"])
+    assert done.exit_code == 0
+    assert "1 missed" in done.stdout
+    assert CliRunner().invoke(app, ["misses", out, "--arm", "thing"]).exit_code == 2
