@@ -18,7 +18,8 @@ from rag_ingest.parse.joined_tables import TableJoiner
 from rag_ingest.parse.joins import ParagraphJoiner
 from rag_ingest.parse.levels import Heading, outline
 from rag_ingest.parse.lines import Lines, read_lines
-from rag_ingest.parse.numbering import is_usual_name
+from rag_ingest.parse.notes import mark_notes
+from rag_ingest.parse.numbering import is_section_title
 from rag_ingest.parse.roles import mark_roles
 from rag_ingest.parse.sheets import read_sheets, strands
 from rag_ingest.parse.weave import weave
@@ -80,7 +81,7 @@ def assemble(document: SourceDocument, pages: Sequence[PageMarkdown]) -> Documen
     sheets = read_sheets(pages)
     cuts = find_furniture(sheets)
     tables, paragraphs = TableJoiner(sheets), ParagraphJoiner(sheets)
-    flow = paragraphs.join(tables.join(strands(sheets, cuts)))
+    flow = paragraphs.join(tables.join(mark_notes(sheets, strands(sheets, cuts))))
     woven = weave(sheets, flow, [*cuts, *tables.cuts, *paragraphs.cuts])
     made = _document(
         woven.markdown,
@@ -149,7 +150,9 @@ def _with_front(
     """Adds authors and abstract, where the front of the paper tells them and the loader didn't."""
     behind = blocks.index(root) + 1 if root else 0
     front = blocks[behind : behind + FRONT_BLOCKS]
-    found = {"authors": authors_of(markdown, front), "abstract": abstract_of(markdown, front)}
+    abstract = abstract_of(markdown, front)
+    authors = authors_of(markdown, front) if abstract or root else ""
+    found = {"authors": authors, "abstract": abstract}
     return {**metadata, **{key: text for key, text in found.items() if text and not metadata.get(key)}}
 
 
@@ -169,5 +172,5 @@ def _title(
     first = root.title if root else ""
     if not first and paper:
         first = plain_title(markdown, blocks[:FRONT_BLOCKS])
-    first = first or next((b.title for b in blocks if b.level == 1 and not (paper and is_usual_name(b.title))), "")
+    first = first or next((b.title for b in blocks if b.level == 1 and not (paper and is_section_title(b.title))), "")
     return first or PurePosixPath(unquote(urlsplit(source).path)).stem

@@ -16,6 +16,7 @@ MAX_EDGE = 300
 _LINES = 2
 _KINDS = ("paragraph", "heading", "html", "list", "footnote")
 _TAG = re.compile(r"<!--|-->|</?[A-Za-z][\w-]*[^<>]*>")
+_TEX = re.compile(r"\\(?:begin|end)\s*\{|\\\\\s*$")
 _MARKS = re.compile(r"[#*_`$\\{}^~|>]+")
 _ROMAN = re.compile(r"^[ivxl]{1,6}\b|\b[ivxl]{1,6}$")
 _DIGITS = re.compile(r"\d+(?:[ .,/-]+\d+)*")
@@ -78,6 +79,8 @@ def middle_keys(sheet: Sheet) -> Iterator[str]:
 def _whole(index: int, sheet: Sheet, block: RawBlock, top: bool, depth: int) -> Iterator[Edge]:
     if block.kind in _KINDS and block.end - block.start <= MAX_EDGE:
         text = sheet.text[block.start : block.end]
+        if _TEX.search(text):
+            return
         part = Part(index, block.start, block.end)
         yield Edge(part, text, fold(text), top, depth, block.kind == "heading", False)
 
@@ -93,7 +96,7 @@ def _lines(index: int, sheet: Sheet, block: RawBlock, top: bool) -> Iterator[Edg
             return
         start, end = part
         text = sheet.text[start:end]
-        if text.strip() and len(text) <= MAX_EDGE:
+        if text.strip() and len(text) <= MAX_EDGE and "\\" not in text:
             yield Edge(Part(index, start, end), text, fold(text), top, depth, False, True)
         at = end + 1 if top else start - 1
 

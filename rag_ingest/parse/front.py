@@ -14,7 +14,7 @@ _ABSTRACT = re.compile(
 )
 _ABSTRACT_RUN_IN = re.compile(
     r"[*_]{0,3}(?:abstract|ABSTRACT|Abstract|Summary|SUMMARY|摘要)\s*"
-    r"(?:[*_]{1,3}\s*[.:：—–-]*|[.:：—–-]+\s*[*_]{0,3})\s*(?=\S)"
+    r"(?:[*_]{1,3}\s*[.:：—–-]*\s*[*_]{0,3}|[.:：—–-]+\s*[*_]{0,3})\s*(?=\S)"
 )
 _KEYWORDS = re.compile(
     r"\W*(?:key ?-?words?|index terms|categories|ccs concepts|pacs|msc|jel|关键词|introduction$)", re.IGNORECASE
@@ -55,8 +55,10 @@ def plain_title(markdown: str, blocks: Sequence[RawBlock]) -> str:
         return ""
     title = clean_title(markdown[first.start : first.end].split("\n\n")[0])
     words = title.split()
-    fit = len(words) in _TITLE_WORDS and title[:1].isupper() and title[-1] not in ".,;:" and "@" not in title
-    follows = abstract_of(markdown, blocks) or authors_of(markdown, blocks[blocks.index(first) + 1 :])
+    fit = len(words) in _TITLE_WORDS and title[:1].isupper() and title[-1] not in ".,;:)" and "@" not in title
+    weighty = [word for word in words if len(word) > 3]
+    cased = len(weighty) > 2 and 3 * sum(word[0].isupper() for word in weighty) >= 2 * len(weighty)
+    follows = cased or abstract_of(markdown, blocks) or authors_of(markdown, blocks[blocks.index(first) + 1 :])
     return title if fit and follows and not is_usual_name(title) and not _PLACE.search(title) else ""
 
 
@@ -83,7 +85,7 @@ def authors_of(markdown: str, blocks: Sequence[RawBlock]) -> str:
 
 def _names(line: str) -> str:
     """A line's names, else nothing."""
-    bare = _EMAIL.sub(" ", _MARKS.sub(" ", line.lstrip("# ")))
+    bare = _EMAIL.sub(" ", _MARKS.sub(", ", line.lstrip("# ")))
     if _PLACE.search(bare):
         return ""
     parts = [part.strip(" \t.;,&") for part in re.split(r",|;|\s{3,}|\s&\s|\band\b", bare)]
@@ -121,6 +123,8 @@ def _abstract_parts(markdown: str, blocks: Sequence[RawBlock]) -> Iterator[str]:
             if not _STRUCTURED.fullmatch(block.title) or (began and not structured):
                 return
             structured = True
+        elif block.kind == "footnote" and began:
+            return
         elif block.kind in ("paragraph", "list"):
             if _KEYWORDS.match(text):
                 return

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from rag_ingest.parse.alike import alike
 from rag_ingest.parse.edges import MAX_EDGE, Edge, edges_by_page, middle_keys, plain
@@ -60,7 +60,7 @@ def find_furniture(sheets: Sequence[Sheet]) -> list[Cut]:
             new = [edge.part for edge in cluster if edge is not kept]
             taken.update(new)
             parts += new
-    return _disjoint(parts)
+    return _disjoint(set(parts) - set(_held(edges, set(parts))))
 
 
 def _declared(index: int, sheet: Sheet, edges: Sequence[Edge]) -> list[Part]:
@@ -209,6 +209,15 @@ def _front_headings(sheet: Sheet) -> list[tuple[int, str]]:
                 break
             found.append((block.start, block.title))
     return found
+
+
+def _held(edges: Sequence[Sequence[Edge]], parts: set[Part]) -> Iterator[Part]:
+    """Lines that text stands before, so that they are inside their paragraph."""
+    for page in edges:
+        lines = {(edge.top, edge.depth): edge.part for edge in page if edge.line}
+        for (top, depth), part in lines.items():
+            if any(lines.get((top, outer)) not in parts for outer in range(depth)):
+                yield part
 
 
 def _disjoint(parts: Iterable[Part]) -> list[Cut]:

@@ -17,6 +17,7 @@ _TERMINAL = ".!?:…。！？：．"
 _NOTE_MARK = re.compile(
     r"(?:\[\^[^\]\s]{1,20}\]|\$\s*(?:\{\s*\})?\^\{?[^$]{1,12}\}?\s*\$|<sup>[^<]{1,12}</sup>|[⁰¹²³⁴-⁹†‡]+)+$"
 )
+_ADDRESS = re.compile(r"(?:\S@\S|https?://|www\.)\S*$")
 _ENUMERATED = re.compile(r"\(?(?:[a-z]|[ivx]{1,5})[.)]\s")
 _NO_PROSE = re.compile(r"\S*(?:@|://|www\.)|(?:keywords?|key words|e-?mail|doi|where)\b\s*[:：—–]", re.IGNORECASE)
 _AFFILIATION = re.compile(r"[a-z]\s+[A-Z]")
@@ -118,7 +119,13 @@ def continues(before: str, after: str, across: bool) -> bool:
         across: a page lies between them; within a page more is asked for.
     """
     bare = _NOTE_MARK.sub("", before.rstrip(_CLOSERS)).rstrip(_CLOSERS)
-    if not bare or bare[-1] in _TERMINAL or _NO_PROSE.match(after) or _ENUMERATED.match(after):
+    if (
+        not bare
+        or bare[-1] in _TERMINAL
+        or _NO_PROSE.match(after)
+        or _ADDRESS.search(before[-_HEAD:])
+        or _ENUMERATED.match(after)
+    ):
         return False
     if not across and (bare[-1] == ";" or _AFFILIATION.match(after)):
         return False
@@ -127,12 +134,12 @@ def continues(before: str, after: str, across: bool) -> bool:
     if _CJK.match(after):
         return _goes_on_in_cjk(bare, across)
     if is_broken_word(before, after):
-        return True
+        return after[0].islower() or before.split()[-1][0].isupper()
     begins = after[len(_OPENERS.match(after)[0]) :][:1]  # type: ignore[index]
     if begins.islower():
         return not before.endswith("$$")
-    hangs = bool(_HANGING.search(bare)) or bare.endswith((",", "，"))
-    return across and hangs and (begins.isalnum() or begins in "$\\") and len(after.split()) >= _WORDS_ACROSS
+    hangs = bool(_HANGING.search(bare))
+    return across and hangs and (begins.isalnum() or begins == "$") and len(after.split()) >= _WORDS_ACROSS
 
 
 def _goes_on_in_cjk(bare: str, across: bool) -> bool:

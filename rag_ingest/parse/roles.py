@@ -11,8 +11,8 @@ from rag_ingest.parse.headings import is_reference_title, strip_number
 from rag_ingest.types import BlockKind
 
 _THANKS = (
-    r"(?:acknowledge?ments?|funding|financial support|danksagung|remerciements|agradecimientos|致谢|謝辞)"
-    r"(?:[ ]+(?:and|&|of|for|sources?|information|statements?|support|disclosures?|funding|acknowledge?ments?|grants?))*"
+    r"(?:acknowledge?ments?|funding|financial support|danksagung|remerciements|agradecimientos|致谢|謝辞)(?:[ ]+"
+    r"(?:and|&|of|for|sources?|information|statements?|support|disclosures?|funding|acknowledge?ments?|grants?))*"
 )
 _THANKS_TITLE = re.compile(rf"{_THANKS}\s*[:.]?", re.IGNORECASE)
 _RUN_IN = re.compile(
@@ -23,10 +23,13 @@ _RUN_IN = re.compile(
 _LABEL_ONLY = re.compile(r"(\*{2,3}|_{2,3})[^*_\n]{2,80}\1[.:]?$")
 _FLOWING = ("paragraph", "list")
 _ENTRY = re.compile(
-    r"[ \t]*(?:[-+*][ \t]+)?(?:\\?\[\w{1,12}\\?\]|\(\d{1,3}\)|\d{1,3}[.)]?[ \t]|[A-Z][^\s,]{1,30}(?:[ ][A-Z][^\s,]{0,30}){0,3},?[ ]+[A-Z])"
+    r"[ \t]*(?:[-+*][ \t]+)?(?:\\?\[\w{1,12}\\?\]|\(\d{1,3}\)|\d{1,3}[.)]?[ \t]|"
+    r"[A-Z][^\s,]{1,30}(?:[ ][A-Z][^\s,]{0,30}){0,3},?[ ]+[A-Z])"
 )
 _YEAR = re.compile(r"(?<!\d)(?:19|20)\d\d[a-z]?(?!\d)")
+_BRACKETED = re.compile(r"[ \t]*(?:[-+*][ \t]+)?\\?\[\d{1,3}\\?\]")
 _MIN_ENTRIES = 5
+_MANY = 8
 _SHARE = 0.8
 _LOOKED_AT = 2000
 
@@ -34,30 +37,42 @@ _LOOKED_AT = 2000
 def mark_roles(source: str, blocks: Sequence[RawBlock]) -> list[RawBlock]:
     """Gives paragraphs and lists below a heading "References" or "Acknowledgements" the kind that they have.
 
-    Such a heading may be a paragraph of its own, or the bold first words of one. A list of references at the end of a
-    paper that has no such heading is known by its entries.
+    Such a heading may be a paragraph of its own, or the bold first words of one. A list of references that has no
+    such heading is known by its entries.
     """
     marked: list[RawBlock] = []
     section: BlockKind | None = None
+    plain = False
     for block in blocks:
-        kind = block.kind
-        if kind == "heading":
-            section = role_of_title(block.title)
-        elif kind in _FLOWING:
-            own, opens = _run_in(source, block) if kind == "paragraph" else (None, False)
+        if block.kind == "heading":
+            section, plain = role_of_title(block.title), False
+        elif block.kind == "footnote" and section == "reference" and not source.startswith("[^", block.start):
+            block = replace(block, kind="reference")
+        elif block.kind in _FLOWING:
+            own, opens = _run_in(source, block) if block.kind == "paragraph" else (None, False)
             if opens:
-                section = own
-                own = None
-            elif section and kind == "paragraph" and _is_label(source, block):
-                section = None
-            elif own is None:
+                section, plain, own = own, True, None
+            elif section and own is None:
+                section = _still(source, block, section, plain)
                 own = section
+                if plain and section == "acknowledgement":
+                    section = None
             if own:
                 block = replace(block, kind=own)
         marked.append(block)
     if not any(block.kind == "reference" for block in marked):
         _mark_unheaded_references(source, marked)
     return marked
+
+
+def _still(source: str, block: RawBlock, section: BlockKind, plain: bool) -> BlockKind | None:
+    """The section that a block is still in: a bold label ends one, and text that is no entry a list of references."""
+    if block.kind == "paragraph" and _is_label(source, block):
+        return None
+    if plain and section == "reference":
+        text = source[block.start : min(block.end, block.start + _LOOKED_AT)]
+        return section if (_ENTRY.match(text) and _YEAR.search(text)) or _YEAR.search(text[:200]) else None
+    return section
 
 
 def role_of_title(title: str) -> BlockKind | None:
@@ -84,20 +99,24 @@ def _is_label(source: str, block: RawBlock) -> bool:
 
 
 def _mark_unheaded_references(source: str, blocks: list[RawBlock]) -> None:
+    """Entries at the very end, or a long run of numbered ones anywhere."""
     run: list[int] = []
     entries = 0
-    for i in range(len(blocks) - 1, -1, -1):
-        block = blocks[i]
-        if block.kind in ("html", "figure", "footnote"):
+    for i in range(len(blocks) - 1, -2, -1):
+        block = blocks[i] if i >= 0 else None
+        if block and block.kind in ("html", "figure", "footnote"):
             continue
-        found = _entries(source, block) if block.kind in _FLOWING else 0
-        if not found:
-            break
-        run.append(i)
-        entries += found
-    if entries >= _MIN_ENTRIES:
-        for i in run:
-            blocks[i] = replace(blocks[i], kind="reference")
+        found = _entries(source, block) if block and block.kind in _FLOWING else 0
+        if found:
+            run.append(i)
+            entries += found
+            continue
+        last = bool(run) and all(b.kind in ("html", "figure", "footnote") for b in blocks[run[0] + 1 :])
+        numbered = entries >= _MANY and all(_BRACKETED.match(source, blocks[k].start) for k in run)
+        if (last and entries >= _MIN_ENTRIES) or numbered:
+            for k in run:
+                blocks[k] = replace(blocks[k], kind="reference")
+        run, entries = [], 0
 
 
 def _entries(source: str, block: RawBlock) -> int:
