@@ -2,23 +2,13 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from rag_ingest.split.atoms import INSEPARABLE, LEAD_IN, LINK, OPEN_SENTENCE, Atom
+from rag_ingest.split.atoms import INSEPARABLE, LINK, Atom
+from rag_ingest.split.glue import Glue, is_lead
 from rag_ingest.split.meter import Meter
 from rag_ingest.types import Block, Document
-
-_FURNITURE = re.compile(r"<!--.*-->$|\{\d+\}-{3,}$|(?:[-*_][ \t]*){3,}$", re.DOTALL)
-_TABLE_LABEL = re.compile(r"[\W_]*(?:\w+[ ]){0,2}?tab(?:le|\.|elle|leau|la)|[\W_]*(?:表|Таблица)", re.IGNORECASE)
-_CONTINUES = re.compile(r"[a-zß-öø-ÿ]|(?:Where|Here|With)\b")
-_CLOSED = (".", "!", "?", "。", "！", "？", ".)", '."', ".”", "$")
-_COLON = (":", "：")
-_TAKES_COLON = ("list", "formula", "code", "table", "quote", "html", "figure", "reference")
-_PROSE = ("paragraph", "list", "quote", "html")
-_CAPTIONED = ("table", "figure", "code", "formula", "html")
-_FURNITURE_LENGTH = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +59,7 @@ def _parts(blocks: Sequence[Block], text: str) -> Iterator[list[Block]]:
     part: list[Block] = []
     filled = 0
     for block in blocks:
-        if block.kind == "heading" and filled:
+        if filled and (block.kind == "heading" or block.heading_path != part[-1].heading_path):
             yield part[:filled]
             part, filled = part[filled:], 0
         part.append(block)
@@ -81,20 +71,12 @@ def _parts(blocks: Sequence[Block], text: str) -> Iterator[list[Block]]:
         yield part[filled:]
 
 
-def is_lead(block: Block, text: str) -> bool:
-    """True for headings, page markers and rules: they belong to what follows."""
-    if block.kind == "heading":
-        return True
-    if block.kind != "html" or len(block.span) > _FURNITURE_LENGTH:
-        return False
-    return bool(_FURNITURE.match(text[block.span.start : block.span.end]))
-
-
 def section_atoms(section: Section, document: Document, meter: Meter) -> list[Atom]:
     """One atom a block, with its token count and its hold on the next."""
     text, blocks = document.markdown, section.blocks
     last_filled = max((i for i, b in enumerate(blocks) if not is_lead(b, text)), default=-1)
     atoms: list[Atom] = []
+    held = Glue(blocks, text)
     for i, block in enumerate(blocks):
         content = text[block.span.start : block.span.end]
         tokens, counted = meter.measured(content, block.kind)
@@ -104,36 +86,7 @@ def section_atoms(section: Section, document: Document, meter: Meter) -> list[At
         elif i >= last_filled:
             glue = LINK
         else:
-            glue = _glue(blocks, i, lambda b: text[b.span.start : b.span.end])
+            glue = held.after(i)
         start, end = block.span.start, block.span.end
         atoms.append(Atom(start, end, block.kind, block.heading_path, tokens, glue, lead, counted=counted))
     return atoms
-
-
-def caption_of(blocks: Sequence[Block], i: int, text: str) -> str:
-    """The caption that belongs to block `i`, on one line; empty when it has none."""
-    for j in (i - 1, i + 1):
-        if 0 <= j < len(blocks) and blocks[j].kind == "caption":
-            caption = text[blocks[j].span.start : blocks[j].span.end]
-            if _belongs(caption, blocks[i].kind):
-                return " ".join(caption.split())
-    return ""
-
-
-def _glue(blocks: Sequence[Block], i: int, text_of: Callable[[Block], str]) -> float:
-    here, following = blocks[i], blocks[i + 1]
-    if here.kind == "caption" and following.kind in _CAPTIONED:
-        return LINK if _belongs(text_of(here), following.kind) else 0.0
-    if following.kind == "caption" and here.kind in _CAPTIONED:
-        return LINK if _belongs(text_of(following), here.kind) else 0.0
-    if here.kind in _PROSE and following.kind in _TAKES_COLON and text_of(here).endswith(_COLON):
-        return LEAD_IN
-    if here.kind == "formula" and following.kind == "paragraph" and _CONTINUES.match(text_of(following)):
-        return LEAD_IN
-    if here.kind == "paragraph" and following.kind == "formula" and not text_of(here).endswith(_CLOSED):
-        return OPEN_SENTENCE
-    return 0.0
-
-
-def _belongs(caption: str, kind: str) -> bool:
-    return (kind == "table") == bool(_TABLE_LABEL.match(caption))

@@ -8,13 +8,14 @@ from itertools import groupby
 from rag_ingest.split.atoms import Atom
 from rag_ingest.split.context import ContextBuilder, titles_above
 from rag_ingest.split.finish import Finisher
+from rag_ingest.split.glue import Glue, is_lead
 from rag_ingest.split.links import linked
 from rag_ingest.split.merge import merge_small
 from rag_ingest.split.meter import Meter
 from rag_ingest.split.options import SplitOptions
 from rag_ingest.split.overlap import overlapping
 from rag_ingest.split.pack import Draft, Packer
-from rag_ingest.split.sections import Section, caption_of, is_lead, section_atoms, sections
+from rag_ingest.split.sections import Section, section_atoms, sections
 from rag_ingest.types import Chunk, Document, TokenCounter
 
 _WORTH_TRYING = 4
@@ -75,11 +76,11 @@ class _Splitter:
         whole = None if section.closing else self._whole(section)
         if whole:
             return [whole]
-        text = self._document.markdown
+        held = Glue(section.blocks, self._document.markdown)
         by_start = {block.span.start: i for i, block in enumerate(section.blocks)}
 
         def caption(atom: Atom) -> str:
-            return caption_of(section.blocks, by_start[atom.start], text) if atom.start in by_start else ""
+            return held.caption_of(by_start[atom.start]) if atom.start in by_start else ""
 
         return self._packer.pack(section_atoms(section, self._document, self._meter), caption)
 

@@ -233,7 +233,10 @@ def test_no_chunk_ends_with_a_heading_that_something_follows(text: str, budget: 
             chain = i
             while chain and blocks[chain - 1].kind in ("heading", "html"):
                 chain -= 1
-            beside = sum(words(text[b.span.start : b.span.end]) + 1 for b in blocks[chain : i + 1])
+            end = i + 1
+            while blocks[end].kind in ("heading", "html"):
+                end += 1
+            beside = sum(words(text[b.span.start : b.span.end]) + 1 for b in blocks[chain:end])
             assert beside >= budget, "the headings leave no room for a single token"
 
 
