@@ -9,6 +9,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from rag_ingest.parse.headings import strip_number
 from rag_ingest.parse.numbering import Number, is_usual_name, sure_numbers
 
 _LABEL = re.compile(
@@ -18,6 +19,9 @@ _LABEL = re.compile(
 )
 _CLOSING = re.compile(
     r"\W*(?:[\dIVX.]*\s+)?(?:references|bibliography|acknowledge?ments?|appendi(?:x|ces)|supplement)", re.IGNORECASE
+)
+_BODY = re.compile(
+    r"(?:introduction|(?:materials and )?methods|results|discussion|conclusions?)\b(?: and \w+)?$", re.IGNORECASE
 )
 _CHAPTERS = ("chapter", "part", "kapitel")
 _DEEPEST = 6
@@ -48,6 +52,8 @@ def outline(headings: Sequence[Heading], *, paper: bool) -> Outline:
         paper: known to be one paper, read page by page; else Markdown is trusted as long as numbers don't contradict.
     """
     numbers = sure_numbers([heading.title for heading in headings])
+    if _count_locally(headings, numbers):
+        numbers = [None] * len(headings)
     named = [number is None and is_usual_name(h.title) for h, number in zip(headings, numbers, strict=True)]
     root = _title(headings, numbers, named)
     if any(numbers):
@@ -57,6 +63,14 @@ def outline(headings: Sequence[Heading], *, paper: bool) -> Outline:
     if not any(named):
         root = None
     return Outline(tuple(heading.level for heading in headings), root)
+
+
+def _count_locally(headings: Sequence[Heading], numbers: Sequence[Number | None]) -> bool:
+    """True when the paper's own sections have no numbers, so that those of others count within a section."""
+    bare = sum(bool(_BODY.match(h.title)) for h, number in zip(headings, numbers, strict=True) if not number)
+    if bare < _MIN_NAMED:
+        return False
+    return not any(is_usual_name(strip_number(h.title)) for h, n in zip(headings, numbers, strict=True) if n)
 
 
 def _title(headings: Sequence[Heading], numbers: Sequence[Number | None], named: Sequence[bool]) -> int | None:

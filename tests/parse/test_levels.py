@@ -109,6 +109,16 @@ def test_usual_names_are_at_the_top_where_nothing_is_numbered() -> None:
     ]
 
 
+def test_numbers_that_count_within_a_section_decide_nothing() -> None:
+    headings = ["# T of it", "## Introduction", "## Methods", "### 1) Mice", "### 2) Men", "## Results", "### 1) Mice"]
+    assert outline_of(*headings)[-4:] == [
+        "T of it > Methods > 1) Mice",
+        "T of it > Methods > 2) Men",
+        "T of it > Results",
+        "T of it > Results > 1) Mice",
+    ]
+
+
 def test_markdown_levels_stay_where_nothing_contradicts_them() -> None:
     markdown = "# Manual\n\n## Setup\n\n### Results\n\n## Usage\n\n# Other"
     assert paths(parse_markdown(markdown)) == [

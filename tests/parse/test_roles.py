@@ -60,7 +60,7 @@ FRONT = "# On the Nature of Things\n\n{authors}\n\n{abstract}\n\n## 1 Introducti
     [
         ("Ada Lovelace, Charles Babbage", "Ada Lovelace, Charles Babbage"),
         ("Ada Lovelace$^{1,2}$, Karl Marx$^{*}$ and Alan M. Turing", "Ada Lovelace, Karl Marx, Alan M. Turing"),
-        ("Ada Lovelace<sup>1</sup> Karl Marx<sup>2</sup>\n\n<sup>1</sup>University of London", "Ada Lovelace, Karl Marx"),
+        ("Ada Lovelace<sup>1</sup> Karl Marx<sup>2</sup>\n\n<sup>1</sup>University", "Ada Lovelace, Karl Marx"),
         ("Ada Lovelace*\nUniversity of London\nada@example.org\n\nJan van der Berg†", "Ada Lovelace, Jan van der Berg"),
         ("Department of Things, London", None),
         ("We show that things are as they are.", None),
