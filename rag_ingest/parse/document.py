@@ -11,6 +11,7 @@ from urllib.parse import unquote, urlsplit
 
 from rag_ingest.parse.blocks import RawBlock, read_blocks
 from rag_ingest.parse.captions import mark_captions
+from rag_ingest.parse.floats import is_back_matter, mark_floats
 from rag_ingest.parse.front import FRONT_BLOCKS, abstract_of, authors_of, plain_title
 from rag_ingest.parse.furniture import find_furniture
 from rag_ingest.parse.headings import PathTracker
@@ -107,7 +108,7 @@ def _document(
     *,
     paper: bool,
 ) -> Document:
-    blocks = mark_roles(markdown, mark_captions(markdown, raw))
+    blocks, floating = mark_floats(markdown, mark_roles(markdown, mark_captions(markdown, raw)))
     headings = [block for block in blocks if block.kind == "heading"]
     settled = outline([Heading(block.level, block.title) for block in headings], paper=paper)
     root = None if settled.title is None else headings[settled.title]
@@ -117,31 +118,39 @@ def _document(
         title=_title(title, root, markdown, blocks, source, paper),
         markdown=markdown,
         page_spans=pages,
-        blocks=tuple(_placed(blocks, settled.levels, pages)),
+        blocks=tuple(_placed(blocks, settled.levels, pages, floating)),
         metadata=_with_front(metadata, root, markdown, blocks) if paper else metadata,
     )
 
 
-def _placed(raw: Iterable[RawBlock], levels: Sequence[int], pages: Sequence[PageSpan]) -> Iterator[Block]:
-    """Adds heading paths and pages; `levels` are those of the headings, in order."""
+def _placed(
+    raw: Iterable[RawBlock], levels: Sequence[int], pages: Sequence[PageSpan], floating: frozenset[int]
+) -> Iterator[Block]:
+    """Adds heading paths and pages; `levels` are those of the headings, in order.
+
+    A table or figure that stands behind the paper's last section has no heading of its own above it.
+    """
     tracker = PathTracker()
     path: tuple[str, ...] = ()
+    above_floats: tuple[str, ...] = ()
     level_of = iter(levels)
     pages = [page for page in pages if len(page.span)]
     first = 0
-    for block in raw:
+    for i, block in enumerate(raw):
         level = 0
         if block.kind == "heading":
             level = next(level_of)
             tracker.enter(level, block.title)
             path = tracker.path
+            above_floats = path[:-1] if is_back_matter(block.title) else path
         while first < len(pages) and pages[first].span.end <= block.start:
             first += 1
         after = first
         while after < len(pages) and pages[after].span.start < block.end:
             after += 1
         numbers = tuple([page.number for page in pages[first:after]])
-        yield Block(block.kind, Span(block.start, block.end), level, path, numbers, block.repaired)
+        above = above_floats if i in floating else path
+        yield Block(block.kind, Span(block.start, block.end), level, above, numbers, block.repaired)
 
 
 def _with_front(

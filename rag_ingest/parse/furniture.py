@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import pairwise
 
 from rag_ingest.parse.alike import alike
 from rag_ingest.parse.edges import MAX_EDGE, Edge, edges_by_page, middle_keys, plain
@@ -39,6 +40,7 @@ _ABSTRACT = re.compile(r"abstract\b|summary$|摘要", re.IGNORECASE)
 _CLAUSE, _LONG = 5, 14
 _NUMBERING = "0123456789 .,|-–—ivxlc"
 _TITLE_WORDS = 4
+_FRONT_PAGES = 2
 _MIN_PAGES = 3
 _MIN_LETTERS = 4
 _SURE_LETTERS = 12
@@ -54,10 +56,12 @@ def find_furniture(sheets: Sequence[Sheet]) -> list[Cut]:
     parts += _counted(edges, sheets)
     taken = set(parts)
     middle = Counter(key for sheet in sheets[1:] for key in middle_keys(sheet))
-    for cluster in sorted(_clusters(edges), key=_depth):
-        if _is_furniture(cluster, middle, taken, edges) and not _is_all_there_is(cluster, sheets, taken):
-            kept = _front_title(cluster, sheets)
-            new = [edge.part for edge in cluster if edge is not kept]
+    clusters = sorted(_clusters(edges), key=_depth)
+    alternating = _alternating(clusters)
+    for cluster in clusters:
+        if _is_furniture(cluster, middle, taken, edges, alternating) and not _is_all_there_is(cluster, sheets, taken):
+            kept = [_front_title(cluster, sheets), *_section_headings(cluster)]
+            new = [edge.part for edge in cluster if edge not in kept]
             taken.update(new)
             parts += new
     return _disjoint(set(parts) - set(_held(edges, set(parts))))
@@ -112,14 +116,31 @@ def _clusters(edges: Sequence[Sequence[Edge]]) -> list[list[Edge]]:
     return list(groups.values())
 
 
+def _alternating(clusters: Sequence[Sequence[Edge]]) -> set[tuple[bool, int]]:
+    """(top or bottom, page) of outermost texts that two pages, or more, have with another page between them."""
+    found: set[tuple[bool, int]] = set()
+    for cluster in clusters:
+        pages = sorted({edge.part.sheet for edge in cluster})
+        steps = {b - a for a, b in pairwise(pages)}
+        if steps == {2} and not any(edge.depth for edge in cluster):
+            found.update((edge.top, edge.part.sheet) for edge in cluster)
+    return found
+
+
 def _is_furniture(
-    cluster: Sequence[Edge], middle: Counter[str], taken: set[Part], edges: Sequence[Sequence[Edge]]
+    cluster: Sequence[Edge],
+    middle: Counter[str],
+    taken: set[Part],
+    edges: Sequence[Sequence[Edge]],
+    alternating: set[tuple[bool, int]],
 ) -> bool:
     pages = sorted({edge.part.sheet for edge in cluster})
     if len(edges) < _MIN_PAGES or len(pages) < 2:
         return False
     if len(pages) < _MIN_PAGES and not _counts_up(cluster):
-        return False
+        odd_and_even = pages[1] - pages[0] == 2 and all((e.top, e.part.sheet) in alternating for e in cluster)
+        if not odd_and_even or (cluster[0].top, pages[0] + 1) not in alternating:
+            return False
     if len(pages) < _DENSE * (pages[-1] - pages[0] + 1):
         return False
     headings = [edge for edge in cluster if edge.heading]
@@ -198,6 +219,14 @@ def _front_title(cluster: Sequence[Edge], sheets: Sequence[Sheet]) -> Edge | Non
         return None
     bare = [edge for edge in front if edge.top and not any(c.isdigit() for c in edge.text)]
     return max(bare, key=lambda edge: len(edge.key), default=None)
+
+
+def _section_headings(cluster: Sequence[Edge]) -> list[Edge]:
+    """Members that are the heading which a running header of one section or chapter repeats."""
+    headings = [edge for edge in cluster if edge.heading]
+    if 2 * len(headings) < len(cluster):
+        return headings
+    return headings[:1] if headings[0].part.sheet >= _FRONT_PAGES else []
 
 
 def _front_headings(sheet: Sheet) -> list[tuple[int, str]]:

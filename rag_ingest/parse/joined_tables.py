@@ -80,7 +80,10 @@ class TableJoiner:
         found = _CONTINUED.fullmatch(text)
         if found:
             return not found["label"] or not label or _label(found["label"]) == label
-        return caption is not None and alike(plain(self._text(caption)), text)
+        if caption is None:
+            return False
+        bare = _LABEL.fullmatch(text.rstrip(".: "))
+        return bool(bare and label and _label(text) == label) or alike(plain(self._text(caption)), text)
 
     def _goes_on(self, first: TableShape, second: TableShape, strand: Strand, noticed: bool) -> bool:
         if first.html != second.html or first.columns != second.columns or first.columns < 2:

@@ -18,6 +18,7 @@ _NOTE_MARK = re.compile(
     r"(?:\[\^[^\]\s]{1,20}\]|\$\s*(?:\{\s*\})?\^\{?[^$]{1,12}\}?\s*\$|<sup>[^<]{1,12}</sup>|[⁰¹²³⁴-⁹†‡]+)+$"
 )
 _ADDRESS = re.compile(r"(?:\S@\S|https?://|www\.)\S*$")
+_TEX_END = re.compile(r"(?:\\end\{\w+\*?\}|\\\\|\$\$)\s*$")
 _ENUMERATED = re.compile(r"\(?(?:[a-z]|[ivx]{1,5})[.)]\s")
 _NO_PROSE = re.compile(r"\S*(?:@|://|www\.)|(?:keywords?|key words|e-?mail|doi|where)\b\s*[:：—–]", re.IGNORECASE)
 _AFFILIATION = re.compile(r"[a-z]\s+[A-Z]")
@@ -124,6 +125,7 @@ def continues(before: str, after: str, across: bool) -> bool:
         or bare[-1] in _TERMINAL
         or _NO_PROSE.match(after)
         or _ADDRESS.search(before[-_HEAD:])
+        or _TEX_END.search(before[-_HEAD:])
         or _ENUMERATED.match(after)
     ):
         return False
@@ -137,7 +139,7 @@ def continues(before: str, after: str, across: bool) -> bool:
         return after[0].islower() or before.split()[-1][0].isupper()
     begins = after[len(_OPENERS.match(after)[0]) :][:1]  # type: ignore[index]
     if begins.islower():
-        return not before.endswith("$$")
+        return True
     hangs = bool(_HANGING.search(bare))
     return across and hangs and (begins.isalnum() or begins == "$") and len(after.split()) >= _WORDS_ACROSS
 

@@ -51,6 +51,14 @@ def test_odd_and_even_headers_and_recognition_errors() -> None:
     assert document.markdown == "\n\n".join(BODY)
 
 
+@pytest.mark.parametrize("count", [4, 5, 6])
+def test_headers_of_odd_and_even_pages_of_a_short_paper(count: int) -> None:
+    heads = ["Smith et al.", "On fast things"]
+    pages = [BODY[0], *(f"{heads[i % 2]}\n\n{body}" for i, body in enumerate(BODY[1:count]))]
+    expected = "\n\n".join(BODY[:count]) if count > 4 else "\n\n".join(pages)
+    assert paper(*pages).markdown == expected
+
+
 def test_roman_page_numbers_come_before_arabic_ones() -> None:
     numbers = ["i", "ii", "iii", "1", "2", "3"]
     document = paper(*(f"{body}\n\n{n}" for n, body in zip(numbers, BODY, strict=True)))
@@ -69,6 +77,14 @@ def test_the_title_stays_where_the_running_title_goes() -> None:
     assert document.markdown.startswith(f"# {title}\n\nA. Author")
     assert document.title == title
     assert removed(document, "furniture") == [title] * 5
+
+
+@pytest.mark.parametrize("mark", ["", "# "])
+def test_the_heading_stays_that_a_running_header_repeats(mark: str) -> None:
+    pages = [*BODY[:2], f"# Getting Started\n\n{BODY[2]}", *(f"{mark}Getting Started\n\n{b}" for b in BODY[3:])]
+    document = paper(*pages, f"{mark}Getting Started\n\nMore of it.")
+    assert document.markdown.count("Getting Started") == 1
+    assert [b.heading_path for b in document.blocks if b.kind == "heading"] == [("Getting Started",)]
 
 
 def test_a_running_header_above_the_title_goes() -> None:
