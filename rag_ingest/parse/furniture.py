@@ -86,8 +86,8 @@ def _counted(edges: Sequence[Sequence[Edge]], sheets: Sequence[Sheet]) -> list[P
     seen = []
     for i, found in enumerate(edges):
         for edge in found:
-            printed = read_page_number(plain(edge.text))
-            if printed:
+            printed = None if "[^" in edge.text else read_page_number(plain(edge.text))
+            if printed and not (edge.heading and printed.style == "roman"):
                 seen.append((i, printed, edge.part))
     kept = in_sequence(((i, printed) for i, printed, _ in seen), [sheet.number for sheet in sheets])
     return [part for i, printed, part in seen if (i, printed) in kept]

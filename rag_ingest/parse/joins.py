@@ -22,6 +22,10 @@ _TEX_END = re.compile(r"(?:\\end\{\w+\*?\}|\\\\|\$\$)\s*$")
 _ENUMERATED = re.compile(r"\(?(?:[a-z]|[ivx]{1,5})[.)]\s")
 _NO_PROSE = re.compile(r"\S*(?:@|://|www\.)|(?:keywords?|key words|e-?mail|doi|where)\b\s*[:：—–]", re.IGNORECASE)
 _AFFILIATION = re.compile(r"[a-z]\s+[A-Z]")
+_MID_CLAUSE = re.compile(
+    r"(?:\$[^$\n]{1,100}\$|\\?\[[\d,–-]{1,20}\\?\]|\d[\d.,]*(?:[ ]?%)?)(?:-|[,)]?\s+)\(?[^\W\d_A-Z]"
+)
+_ASIDE = re.compile(r"\((?!(?:\d{1,2}|[A-Za-z]|[ivx]+)\))[^()\n]{2,100}\)|\\?\[\d[\d,\s–-]{0,30}\\?\]\s*[.,;)]")
 _OPENERS = re.compile(r"[*_(\"'“‘\[]*")
 _CJK = re.compile(r"[\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\uff66-\uff9f]")
 _HANGING = re.compile(
@@ -138,9 +142,9 @@ def continues(before: str, after: str, across: bool) -> bool:
     if is_broken_word(before, after):
         return after[0].islower() or before.split()[-1][0].isupper()
     begins = after[len(_OPENERS.match(after)[0]) :][:1]  # type: ignore[index]
-    if begins.islower():
+    if begins.islower() or (across and (_MID_CLAUSE.match(after) or _ASIDE.match(after))):
         return True
-    hangs = bool(_HANGING.search(bare))
+    hangs = bool(_HANGING.search(bare)) or before.rfind("(") > before.rfind(")")
     return across and hangs and (begins.isalnum() or begins == "$") and len(after.split()) >= _WORDS_ACROSS
 
 

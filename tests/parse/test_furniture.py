@@ -105,6 +105,7 @@ def test_a_running_header_above_the_title_goes() -> None:
         "![logo](logo.png)",
         "Table 1: Scores.",
         "(a)",
+        "Table 1 (continued)\n\n| a | b |\n|---|---|\n| 1 | 2 |",
     ],
 )
 def test_what_is_no_furniture_stays_though_it_recurs(same: str) -> None:
@@ -136,3 +137,21 @@ def test_numbers_that_do_not_count_the_pages_stay() -> None:
     values = [3, 17, 4, 90, 12, 55]
     pages = [f"{body}\n\n{value}" for body, value in zip(BODY, values, strict=True)]
     assert removed(paper(*pages), "furniture") == []
+
+
+def test_parts_with_a_roman_number_stay() -> None:
+    pages = [f"# {number}\n\n{body}" for number, body in zip(["I", "II", "III", "IV"], BODY, strict=False)]
+    assert removed(paper(*pages), "furniture") == []
+
+
+def test_sentences_that_differ_in_a_number_stay() -> None:
+    pages = [f"Running title of it\n\nThis is the text of page {n} of the paper.\n\n{n}" for n in range(1, 7)]
+    document = paper(*pages)
+    assert document.markdown == "\n\n".join(f"This is the text of page {n} of the paper." for n in range(1, 7))
+
+
+def test_a_page_that_is_nothing_but_furniture_is_empty() -> None:
+    pages = [*(f"Journal of Things\n\n{body}\n\n{n}" for n, body in enumerate(BODY[:5], 1)), "Journal of Things\n\n6"]
+    document = paper(*pages)
+    assert len(document.page_spans[-1].span) == 0
+    assert document.markdown == "\n\n".join(BODY[:5])

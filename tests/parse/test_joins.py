@@ -16,6 +16,16 @@ def test_a_sentence_goes_on_over_the_page() -> None:
     assert texts == ["# T\n\nThe model is trained on a large", "corpus of papers.\n\nNext one."]
 
 
+@pytest.mark.parametrize("after", ["$f$ is continuous there.", "[12], as it was shown.", "(FUN). It is so."])
+def test_a_sentence_may_go_on_with_mathematics_or_a_citation(after: str) -> None:
+    assert paper("This holds for every function that", after).markdown == f"This holds for every function that {after}"
+
+
+def test_a_bracket_that_is_open_holds_two_halves() -> None:
+    document = paper("It is in the database (Accession Number", "MF429778) and elsewhere.")
+    assert document.markdown == "It is in the database (Accession Number MF429778) and elsewhere."
+
+
 def test_a_sentence_goes_on_in_the_next_column() -> None:
     document = paper("The left column ends in the middle of\n\n![f](f.png)\n\nFigure 1: It.\n\na sentence. More.")
     assert document.markdown == (
