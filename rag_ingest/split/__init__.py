@@ -1,14 +1,20 @@
 """Document -> Chunk: by headings, tables and LaTeX blocks, within a token budget.
 
-splitter   split: the way in; chunk identity, pages, kinds
+splitter   split: the way in
 options    SplitOptions
-sections   blocks -> sections of atoms, and what holds an atom to the next
+sections   blocks -> sections of atoms
+glue       what holds a block to the next
+meter      tokens of a text: counted, or told from its length
 pack       atoms -> drafts of chunks
 merge      small drafts joined to siblings
-context    heading path, captions and headers that a chunk repeats
+overlap    drafts that begin with the end of the one before
+finish     drafts -> chunks: identity, pages, kinds
 links      the sections around a chunk, and its neighbours
+context    heading path, captions and headers that a chunk repeats
 expand     a table into rows, a list into items, prose into sentences
-tables, formulas, lists, prose, cutting   where each of these may be cut
+tables, formulas, lists, prose, cutting     where each of these may be cut
+table_read, table_model, table_cells        what a table holds
+table_text                                  a table in words, for embedding
 """
 
 from rag_ingest.split.options import SplitOptions

@@ -11,7 +11,8 @@ from rag_ingest.types import TokenCounter
 
 _JOIN = " > "
 _PATH_SHARE = 0.25
-_CAPTION_SHARE = 0.4
+_CAPTION_SHARE = 0.2
+_RICH_SHARE = 0.45
 
 
 @dataclass(slots=True)
@@ -27,6 +28,7 @@ class ContextBuilder:
     parts: Sequence[str]
     _costs: dict[str, int] = field(default_factory=dict)
     _paths: dict[tuple[str, ...], str] = field(default_factory=dict)
+    _captions: dict[str, str] = field(default_factory=dict)
 
     def cost(self, context: str) -> int:
         """Tokens of a context and of the line end behind it."""
@@ -47,14 +49,24 @@ class ContextBuilder:
             self._paths[titles] = _JOIN.join(kept)
         return self._paths[titles]
 
+    def _short(self, caption: str) -> str:
+        """A caption's beginning, as long as it takes no more than its share of the budget; whole words."""
+        allowed = _CAPTION_SHARE * self.limits.largest
+        if caption not in self._captions:
+            short = caption
+            while short and (cost := self.cost(short)) > allowed:
+                short = short[: int(len(short) * min(0.95, allowed / cost))].rpartition(" ")[0]
+            self._captions[caption] = short
+        return self._captions[caption]
+
     def variants(self, titles: tuple[str, ...], repeat: Repeat | None) -> Iterator[str]:
-        """Contexts from the richest to none: the caption goes first, then the path, the table header last."""
+        """Contexts from the richest to none: the caption goes first, then the path, the table's header last."""
         path = self.path(titles)
         if repeat:
             header, above = (repeat.header, repeat.above) if "headers" in self.parts else ("", "")
             caption = repeat.caption if "captions" in self.parts else ""
-            rich = _lines(path, caption, header, above)
-            if caption and self.cost(rich) <= _CAPTION_SHARE * self.limits.largest:
+            rich = _lines(path, self._short(caption), header, above) if caption else ""
+            if rich and self.cost(rich) <= _RICH_SHARE * self.limits.largest:
                 yield rich
             yield _lines(path, header, above)
             yield _lines(header, above)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from rag_ingest.split.table_model import Row, Table, place, read_table
+from rag_ingest.split.table_model import Row, Table, place
+from rag_ingest.split.table_read import read_table
 from rag_ingest.split.tables import named
 from rag_ingest.types import Block, Document
 

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from rag_ingest.split.table_model import Reaching, Row, Table, place, read_table
+from rag_ingest.split.table_model import Reaching, Row, Table, place
+from rag_ingest.split.table_read import read_table
+
+_LONG_LABEL = 120
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,8 +38,8 @@ def table_rows(text: str) -> TableRows:
 
 
 def header_line(columns: tuple[str, ...]) -> str:
-    """Column names on one line; empty when no column has one."""
-    return " | ".join(columns) if any(columns) else ""
+    """Column names on one line, columns without one left out."""
+    return " | ".join(filter(None, columns))
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +49,7 @@ class CellCut:
     Attributes:
         at: offset in the table's text at which a cell begins.
         header: names of that column and those after it.
-        label: what row this is: "column: first cell".
+        label: what row this is: its first cell or two with their columns' names.
     """
 
     at: int
@@ -56,8 +59,7 @@ class CellCut:
 
 def cell_cuts(table: Table, row: Row) -> list[CellCut]:
     """Cuts before the third and later cells of a row; the first stays with the second."""
-    placed = place(row, {})[0]
-    label = named(table.columns, 0, placed[0]) if placed else ""
+    label = _label(table, place(row, {})[0])
     cuts: list[CellCut] = []
     column = 0
     for number, cell in enumerate(row.cells):
@@ -65,6 +67,12 @@ def cell_cuts(table: Table, row: Row) -> list[CellCut]:
             cuts.append(CellCut(cell.start, header_line(table.columns[column:]), label))
         column += cell.colspan
     return cuts
+
+
+def _label(table: Table, placed: list[str]) -> str:
+    """The first cell, which may be a number or a group that many rows share, and the second while they are short."""
+    parts = [named(table.columns, column, text) for column, text in enumerate(placed[:2]) if text]
+    return "; ".join(parts) if sum(map(len, parts)) <= _LONG_LABEL else "".join(parts[:1])[:_LONG_LABEL]
 
 
 def named(columns: tuple[str, ...], column: int, text: str) -> str:
