@@ -22,6 +22,7 @@ from rag_ingest.types import BlockKind
 _CONTAINER = re.compile(r"[ \t]*(?:(?:>[ \t]?|[-+*][ \t]+|\d{1,9}[.)][ \t]+)[ \t]*)*")
 _Finders: TypeAlias = dict[str, tuple[tuple[BlockKind, Callable[[int, int, int], Ending]], ...]]
 _FIRST = frozenset("`~$\\<>-+*{0123456789")
+_MAY_OPEN = _FIRST | {" ", "\t"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +54,7 @@ def find_regions(lines: Lines) -> dict[int, Region]:
     found: dict[int, Region] = {}
     i, n = 0, len(lines.lines)
     while i < n:
-        if lines.lines[i][:1].isalpha() and "$$" not in lines.lines[i]:
+        if lines.lines[i][:1] not in _MAY_OPEN and "$$" not in lines.lines[i]:
             i += 1
             continue
         region = _region_at(lines, i, finders)
