@@ -7,7 +7,6 @@ in a temporary database, with the settings of `rag_ingest.store`. A test holds t
 from __future__ import annotations
 
 import unicodedata
-from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -26,7 +25,8 @@ if TYPE_CHECKING:
 Ranker: TypeAlias = Callable[[Sequence[str]], Iterator[list[Passage]]]
 """Questions to, for each in order, every passage of the arm, best first."""
 
-RRF_K = 60
+WORDS_SHARE = 0.5
+"""Of BM25 in a hybrid score, as in `rag_ingest.store.search`."""
 DEPTH = 50
 """Candidates of each way of searching, as in `rag_ingest.store.search` for up to 16 results."""
 
@@ -38,7 +38,7 @@ def _vector(passages: Sequence[Passage], embedder: Embedder, cache: Path) -> Ran
 
     def rank(questions: Sequence[str]) -> Iterator[list[Passage]]:
         for vector in vectors.embed_queries(questions):
-            yield [passages[i] for i in _by_vector(matrix, vector)]
+            yield [passages[i] for i in _descending(matrix @ vector)]
 
     return rank
 
@@ -49,20 +49,20 @@ def _text(passages: Sequence[Passage], embedder: Embedder, cache: Path) -> Ranke
     def rank(questions: Sequence[str]) -> Iterator[list[Passage]]:
         with _word_index(passages) as table:
             for question in questions:
-                yield _complete(_by_words(table, question), passages)
+                yield _complete(list(_by_words(table, question)), passages)
 
     return rank
 
 
 def _hybrid(passages: Sequence[Passage], embedder: Embedder, cache: Path) -> Ranker:
-    """Reciprocal rank fusion of both; what is no candidate of either follows in document order."""
+    """Both scores combined; what is no candidate of either follows in document order."""
     vectors = VectorCache(embedder, cache / "vectors")
     matrix = vectors.embed_documents([passage.indexed for passage in passages])
 
     def rank(questions: Sequence[str]) -> Iterator[list[Passage]]:
         with _word_index(passages) as table:
             for question, vector in zip(questions, vectors.embed_queries(questions), strict=True):
-                yield _complete(fuse([_by_vector(matrix, vector)[:DEPTH], _by_words(table, question)]), passages)
+                yield _complete(fuse(matrix @ vector, _by_words(table, question)), passages)
 
     return rank
 
@@ -74,13 +74,20 @@ MODES: Mapping[str, Callable[[Sequence[Passage], Embedder, Path], Ranker]] = {
 }
 
 
-def fuse(legs: Sequence[Sequence[int]]) -> list[int]:
-    """Items by the sum of 1 / (60 + rank) over the rankings that hold them; equal sums in order of item."""
-    scores: dict[int, float] = defaultdict(float)
-    for leg in legs:
-        for rank, item in enumerate(leg, 1):
-            scores[item] += 1 / (RRF_K + rank)
-    return sorted(scores, key=lambda item: (-scores[item], item))
+def fuse(cosines: NDArray[np.float32], words: Mapping[int, float]) -> list[int]:
+    """The `DEPTH` nearest passages and those with words of the question, by the mean of both scores.
+
+    Each is taken as a share of the best one for the question; equal means in order of passage.
+    """
+    items = sorted({*_descending(cosines)[:DEPTH], *words})
+    near = {item: round(float(cosines[item]), 6) for item in items}
+    nearest, most = max(near.values(), default=0.0), max(words.values(), default=0.0)
+
+    def score(item: int) -> float:
+        cosine = max(0.0, near[item]) / nearest if nearest > 0 else 0.0
+        return (1 - WORDS_SHARE) * cosine + WORDS_SHARE * (words.get(item, 0.0) / most if most > 0 else 0.0)
+
+    return sorted(items, key=lambda item: (-score(item), item))
 
 
 def fold(text: str) -> str:
@@ -89,22 +96,23 @@ def fold(text: str) -> str:
     return "".join(c for c in unicodedata.normalize("NFKD", clean) if not unicodedata.combining(c))
 
 
-def _by_vector(matrix: NDArray[np.float32], vector: NDArray[np.float32]) -> list[int]:
+def _descending(scores: NDArray[np.float32]) -> list[int]:
     import numpy as np
 
-    order: list[int] = np.argsort(-(matrix @ vector), kind="stable").tolist()
+    order: list[int] = np.argsort(-scores, kind="stable").tolist()
     return order
 
 
-def _by_words(table: Table, question: str) -> list[int]:
+def _by_words(table: Table, question: str) -> dict[int, float]:
+    """Passage to BM25, best first."""
     from lancedb.query import MatchQuery
 
     words = fold(question).strip()
     if not words:
-        return []
+        return {}
     query = table.search(MatchQuery(words, "search_text"), query_type="fts").limit(DEPTH).select(["id", "_score"])
     rows = query.to_arrow().to_pylist()
-    return [row["id"] for row in sorted(rows, key=lambda row: (-row["_score"], row["id"]))]
+    return {row["id"]: row["_score"] for row in sorted(rows, key=lambda row: (-row["_score"], row["id"]))}
 
 
 @contextmanager

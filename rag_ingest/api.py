@@ -74,7 +74,7 @@ def search(
     Args:
         query: plain words; no query syntax.
         db: folder of the LanceDB database.
-        mode: "vector" (meaning), "text" (words, BM25) or "hybrid" (both, by reciprocal rank fusion).
+        mode: "vector" (meaning), "text" (words, BM25) or "hybrid" (both, their scores combined).
         k: how many.
         where: a filter, for example `page >= 3 and source contains 'attention'`.
         config: only where the embedder needs options that the database can't know (an API key, a device).
@@ -123,6 +123,9 @@ def ocr(
 def split_markdown(text: str, max_tokens: int = 256, count_tokens: TokenCounter | None = None) -> list[Chunk]:
     """Splits Markdown by headings, tables and LaTeX blocks within a token budget.
 
+    What is embedded of a chunk is its context and text as they stand; `Pipeline.chunks` has every option, tables in
+    words among them.
+
     Args:
         text: Markdown; `<!-- page N -->` markers give the chunks their pages.
         max_tokens: of context and text together.
@@ -133,7 +136,7 @@ def split_markdown(text: str, max_tokens: int = 256, count_tokens: TokenCounter 
     """
     doc_id = hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
     document = parse_markdown(text, doc_id=doc_id)
-    return list(split(document, SplitOptions(), count_tokens or bundled_token_counter(), max_tokens))
+    return list(split(document, SplitOptions(table_text="source"), count_tokens or bundled_token_counter(), max_tokens))
 
 
 def _as_list(paths: Paths | str | PathLike[str]) -> Paths:

@@ -38,7 +38,7 @@ class LanceDBKnowledgeBase(BasePydanticVectorStore):
     """Stores nodes in the `chunks` table that `rag-ingest ingest` writes, and answers from it.
 
     Adding a node whose id is there replaces it. Query modes: DEFAULT (vector), TEXT_SEARCH and SPARSE (BM25), HYBRID
-    (both, by reciprocal rank fusion). Filters, `doc_ids` and `node_ids` hold for every mode; nothing found is an empty
+    (both, their scores combined). Filters, `doc_ids` and `node_ids` hold for every mode; nothing found is an empty
     result.
     """
 

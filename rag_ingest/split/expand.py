@@ -52,9 +52,9 @@ class Expander:
         rows = _cut(atom._replace(inner=inner), self._text, list(table.cuts), "row", ROWS)
         if not rows:
             rows = [atom._replace(form="row", inner=inner)]
-        carried = dict(zip((atom.start + cut for cut in table.cuts), table.carried, strict=True))
+        carried = {atom.start + cut: above for cut, above in zip(table.cuts, table.carried, strict=True) if above}
         self._rows = {row.start: (table, number, atom.start) for number, row in enumerate(rows)}
-        for number, row in enumerate(rows):
+        for number, row in enumerate(rows if carried else ()):
             if above := carried.get(row.start, ""):
                 rows[number] = row._replace(repeat=Repeat(table.header, caption, above))
                 if number:

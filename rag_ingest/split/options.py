@@ -9,7 +9,8 @@ from rag_ingest.errors import ConfigError
 from rag_ingest.types import BlockKind
 
 CONTEXT_PARTS = ("headings", "captions", "headers")
-_LARGEST_DERIVED_TARGET = 512
+_DERIVED_TARGET = (128, 256)
+"""Least and most; between them half of the budget. Measured at a budget of 254, see eval/README.md."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -18,7 +19,8 @@ class SplitOptions:
 
     Attributes:
         max_tokens: no chunk exceeds it; 0 takes the embedder's limit, which also caps any other value.
-        target_tokens: chunks of a long section are filled to about this; 0 takes `max_tokens`, but 512 at most.
+        target_tokens: chunks of a long section are filled to about this; 0 takes half of `max_tokens`, but 128 at
+            least and 256 at most. A block between target and maximum stays whole.
         min_tokens: smaller chunks join a sibling where that fits; 0 takes an eighth of the target.
         overlap_tokens: a chunk of running text begins with so much of the one before it, in whole sentences.
         context: what a chunk repeats for reading on its own: "headings" (the path above it), "captions" and
@@ -36,7 +38,7 @@ class SplitOptions:
     exclude_kinds: tuple[str, ...] = ()
     overlap_tokens: int = 0
     atomic: Literal["fit", "always"] = "fit"
-    table_text: Literal["source", "rows"] = "source"
+    table_text: Literal["source", "rows"] = "rows"
 
     def __post_init__(self) -> None:
         for name in ("max_tokens", "target_tokens", "min_tokens", "overlap_tokens"):
@@ -66,7 +68,8 @@ class SplitOptions:
             raise ConfigError(
                 f"split.overlap_tokens is {self.overlap_tokens}: allowed are 0..{largest // 2} (half a chunk)"
             )
-        target = min(self.target_tokens or min(largest, _LARGEST_DERIVED_TARGET), largest)
+        least, most = _DERIVED_TARGET
+        target = min(self.target_tokens or min(max(largest // 2, least), most), largest)
         return Limits(largest, target, min(self.min_tokens or target // 8, target))
 
     def packed(self, limits: Limits) -> Limits:

@@ -141,7 +141,12 @@ class Packer:
     def _context(self, leads: list[Atom], content: Atom, lead_tokens: int, slack: int) -> tuple[str, int]:
         """The richest context that leaves room for the first content, and that room in tokens."""
         first = leads[0] if leads else content
-        variants = list(self._contexts.variants(titles_above(leads, content), first.repeat))
+        above = titles_above(leads, content) if leads or content.kind == "heading" else content.path
+        richest = next(self._contexts.variants(above, first.repeat))
+        room = self._limits.largest - self._contexts.cost(richest) - slack
+        if lead_tokens + content.tokens <= room:
+            return richest, room
+        variants = list(self._contexts.variants(above, first.repeat))
         rooms = [self._limits.largest - self._contexts.cost(v) - slack for v in variants]
         rooms[-1] = max(1, rooms[-1])
         half = self._limits.largest // 2

@@ -9,10 +9,12 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import repeat
 
 from rag_ingest.split.table_cells import Cell, html_cells, is_number, pipe_cells
 
 _LONE_CELL = re.compile(r"[ \t]*\|?(?:[^|\\\r\n]|\\.)*\|[ \t|]*$")
+_LONE_CELLS = re.compile(rf"^{_LONE_CELL.pattern}", re.MULTILINE)
 _GAP = re.compile(r">\s*</t[dh]>|<t[dh]>\s*<t[dhr]|span", re.IGNORECASE)
 _MAX_COLUMNS = 500
 
@@ -47,6 +49,11 @@ class Row:
             return bool(_GAP.search(self.source, self.start, self.end))
         return bool(_LONE_CELL.match(self.source, self.start, self.end))
 
+    @property
+    def may_any_reach_down(self) -> bool:
+        """The same of all rows from this one on."""
+        return bool((_GAP if self.is_html else _LONE_CELLS).search(self.source, self.start))
+
 
 @dataclass(frozen=True, slots=True)
 class Reaching:
@@ -54,11 +61,14 @@ class Reaching:
 
     Attributes:
         group: title of the group of rows that it belongs to, empty without one.
-        cells: column -> text of a cell that spans down into it.
+        cells: column -> text, which may be empty, of a cell that spans down into it.
     """
 
     group: str
     cells: dict[int, str]
+
+
+_NOTHING = Reaching("", {})
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,10 +89,13 @@ class Table:
 
     def reaching(self) -> Iterator[Reaching]:
         """For each row of the body, what reaches into it."""
+        if not self.body or not self.body[0].may_any_reach_down:
+            yield from repeat(_NOTHING, len(self.body))
+            return
         above: dict[int, tuple[int, str]] = {}
         group = ""
         for row in self.body:
-            yield Reaching(group, {column: text for column, (_, text) in sorted(above.items()) if text})
+            yield Reaching(group, {column: text for column, (_, text) in sorted(above.items())})
             if above or row.may_reach_down:
                 group = self.group_title(row) or group
                 above = place(row, above)[1]

@@ -82,5 +82,7 @@ def named(columns: tuple[str, ...], column: int, text: str) -> str:
 
 
 def _carried(reaching: Reaching, table: Table) -> str:
-    spanning = dict.fromkeys(named(table.columns, column, text) for column, text in reaching.cells.items())
+    if not reaching.cells:
+        return reaching.group
+    spanning = dict.fromkeys(named(table.columns, column, text) for column, text in reaching.cells.items() if text)
     return "; ".join([reaching.group, *spanning] if reaching.group else spanning)

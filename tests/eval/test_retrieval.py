@@ -6,12 +6,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from eval.metrics import Passage
-from eval.retrieval import DEPTH, MODES, RRF_K, fold, fuse
+from eval.retrieval import DEPTH, MODES, WORDS_SHARE, fold, fuse
 from rag_ingest.store import search as product
 from rag_ingest.store.schema import searchable
 
@@ -29,7 +30,7 @@ QUESTIONS = ["does Schrodinger's cat sleep?", "dog", "how many boxes (2.5)?", "q
 
 
 def test_settings_are_the_products() -> None:
-    assert (RRF_K, DEPTH) == (product.RRF_K, product.DEPTH)
+    assert (WORDS_SHARE, DEPTH) == (product.WORDS_SHARE, product.DEPTH)
 
 
 @given(st.text(st.characters(codec=None)))
@@ -74,12 +75,15 @@ def test_words_are_looked_for_in_what_is_embedded(tmp_path: Path, hash_embedder:
     assert ranked == [passages[1], passages[0]]
 
 
-@given(st.lists(st.lists(st.sampled_from(range(9)), unique=True), min_size=1, max_size=3))
-def test_fusion_keeps_every_item_once_and_the_unanimous_first(legs: list[list[int]]) -> None:
-    fused = fuse(legs)
-    assert sorted(fused) == sorted(set().union(*legs))
-    if all(leg and leg[0] == legs[0][0] for leg in legs):
-        assert fused[0] == legs[0][0]
+@given(st.lists(st.floats(-1, 1, width=32), min_size=1, max_size=9), st.data())
+def test_fusion_keeps_every_item_once_and_the_unanimous_first(cosines: list[float], data: st.DataObject) -> None:
+    words = data.draw(st.dictionaries(st.sampled_from(range(len(cosines))), st.floats(0.1, 40)))
+    fused = fuse(np.array(cosines, np.float32), words)
+    assert sorted(fused) == list(range(len(cosines)))
+    best = max(range(len(cosines)), key=lambda i: (cosines[i], -i))
+    if words and cosines[best] > 0 and words.get(best) == max(words.values()):
+        assert cosines[fused[0]] == pytest.approx(cosines[best], abs=1e-6)
+        assert words[fused[0]] == words[best]
 
 
 def test_no_passages_no_ranking(tmp_path: Path, hash_embedder: Callable[..., Any]) -> None:

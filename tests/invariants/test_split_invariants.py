@@ -188,8 +188,9 @@ def test_chunks_hold_every_character_once(text: str, budget: int, count: Counter
 @given(NASTY, BUDGET, st.sampled_from(COUNTERS))
 def test_no_chunk_exceeds_the_budget_unless_it_says_so(text: str, budget: int, count: Counter) -> None:
     for chunk in chunks_of(parse_markdown(text), budget, count):
-        assert chunk.token_count == count(chunk.embed_text)
+        assert chunk.token_count == count(chunk.full_text)
         assert (chunk.token_count > budget) == ("oversize" in chunk.metadata)
+        assert count(chunk.embed_text) <= max(budget, chunk.token_count)
 
 
 @QUICK

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from rag_ingest.store import chunks as chunk_table
 from rag_ingest.store import tables
 from rag_ingest.store.knowledge_base import DocumentChunks, DocumentRecord, KnowledgeBase
-from rag_ingest.store.search import RRF_K, fuse
+from rag_ingest.store.search import WORDS_SHARE, fuse
 from rag_ingest.types import Chunk, Span
 
 DIMENSION = 16
@@ -78,11 +78,21 @@ def test_equal_scores_come_in_order_of_id(tmp_path_factory: pytest.TempPathFacto
             assert [hit.chunk_id for hit in hits] == expected[:8], (order, mode)
 
 
-def test_fusion_adds_reciprocal_ranks() -> None:
-    by_vector, by_words = [{"id": "a"}, {"id": "b"}], [{"id": "b"}, {"id": "c"}]
-    fused = fuse([by_vector, by_words])
+def test_fusion_weighs_shares_of_the_best_of_each_kind() -> None:
+    near = [{"id": "a", "score": 0.8}, {"id": "b", "score": 0.6}]
+    worded = [{"id": "b", "score": 12.0, "cosine": 0.6}, {"id": "c", "score": 3.0, "cosine": 0.2}]
+    fused = fuse(near, worded)
     assert [row["id"] for row in fused] == ["b", "a", "c"]
-    assert fused[0]["score"] == pytest.approx(1 / (RRF_K + 1) + 1 / (RRF_K + 2))
+    shares = [(0.75, 1), (1, 0), (0.25, 0.25)]
+    expected = [(1 - WORDS_SHARE) * cosine + WORDS_SHARE * words for cosine, words in shares]
+    assert [row["score"] for row in fused] == pytest.approx(expected)
+
+
+def test_fusion_without_a_word_or_a_likeness_is_the_other_alone() -> None:
+    near = [{"id": "a", "score": 0.8}, {"id": "b", "score": -0.6}]
+    assert [row["id"] for row in fuse(near, [])] == ["a", "b"]
+    worded = [{"id": "b", "score": 2.0, "cosine": -0.6}, {"id": "a", "score": 1.0, "cosine": 0.0}]
+    assert [row["id"] for row in fuse([], worded)] == ["b", "a"]
 
 
 def test_the_vector_index_finds_what_a_scan_finds(
