@@ -14,17 +14,14 @@ from __future__ import annotations
 
 import hashlib
 from bisect import bisect_right
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import wraps
 from itertools import pairwise
-from typing import Concatenate, Literal, ParamSpec, TypeAlias
+from typing import Literal, TypeAlias
 
 from rag_ingest.types import Block, Chunk, Document, Span
 
-__all__ = ["DocumentSection", "document_sections", "link", "linked"]
-
-P = ParamSpec("P")
+__all__ = ["DocumentSection", "document_sections", "link"]
 
 SectionKind = Literal["document", "section", "opening"]
 
@@ -81,18 +78,6 @@ def link(chunks: Iterable[Chunk], document: Document) -> Iterator[Chunk]:
         before = chunk
     if before is not None:
         yield _linked(before, outline.around(before.span), previous_id, "", gap)
-
-
-def linked(
-    split: Callable[Concatenate[Document, P], Iterator[Chunk]],
-) -> Callable[Concatenate[Document, P], Iterator[Chunk]]:
-    """Decorates a splitter: what it yields is linked."""
-
-    @wraps(split)
-    def linking(document: Document, /, *args: P.args, **kwargs: P.kwargs) -> Iterator[Chunk]:
-        return link(split(document, *args, **kwargs), document)
-
-    return linking
 
 
 def _linked(chunk: Chunk, around: Around, previous_id: str, next_id: str, gap: str) -> Chunk:

@@ -88,7 +88,7 @@ class Packer:
             lead_tokens = sum(lead.tokens + 1 for lead in leads)
             context, room = self._context(leads, content, lead_tokens, slack)
             if lead_tokens + content.tokens > room:
-                if (leads or _stays_whole(content)) and self._recount(pending, len(leads) + 1):
+                if (lead_tokens >= room or _stays_whole(content)) and self._recount(pending, len(leads) + 1):
                     continue
                 whole = self._exact(leads, content, slack)
                 if whole:

@@ -9,7 +9,7 @@ from rag_ingest.split.atoms import Atom
 from rag_ingest.split.context import ContextBuilder, titles_above
 from rag_ingest.split.finish import Finisher
 from rag_ingest.split.glue import Glue, is_lead
-from rag_ingest.split.links import linked
+from rag_ingest.split.links import link
 from rag_ingest.split.merge import merge_small
 from rag_ingest.split.meter import Meter
 from rag_ingest.split.options import SplitOptions
@@ -22,7 +22,6 @@ _WORTH_TRYING = 4
 """A section of more characters than this a token of the target is not tried as one chunk."""
 
 
-@linked
 def split(document: Document, options: SplitOptions, count_tokens: TokenCounter, max_tokens: int) -> Iterator[Chunk]:
     """Cuts a document by headings, tables and LaTeX blocks.
 
@@ -39,16 +38,17 @@ def split(document: Document, options: SplitOptions, count_tokens: TokenCounter,
         count_tokens: tokens of a text, special tokens not counted; need not be additive.
         max_tokens: of the embedder.
 
-    Yields:
-        Chunks in document order.
+    Returns:
+        Chunks in document order, made one by one.
 
     Raises:
         ConfigError: `max_tokens` is not positive.
     """
     splitter = _Splitter(document, options, count_tokens, max_tokens)
     finisher = Finisher(document, options, count_tokens, splitter.limits)
-    for _, stretch in groupby(sections(document, options.exclude_kinds), key=lambda section: section.run):
-        yield from map(finisher.chunk, splitter.drafts(stretch))
+    stretches = groupby(sections(document, options.exclude_kinds), key=lambda section: section.run)
+    drafts = (draft for _, stretch in stretches for draft in splitter.drafts(stretch))
+    return link(map(finisher.chunk, drafts), document)
 
 
 class _Splitter:
