@@ -74,9 +74,18 @@ class Expander:
             self._rows[begin] = self._rows.pop(atom.start)
             return divide(atom, self._text, [begin], "row", lambda _: ROWS)
         caption = atom.inner.caption if atom.inner else ""
-        cuts = {offset + cut.at: Repeat(cut.header, caption, cut.label) for cut in cell_cuts(table.table, row)}
+        cuts = {
+            _first_word(self._text, offset + cut.at): Repeat(cut.header, caption, cut.label)
+            for cut in cell_cuts(table.table, row)
+        }
         cells = divide(atom, self._text, cuts, "cell", lambda _: WITHIN)
         return [c._replace(repeat=cuts[c.start], inner=cuts[c.start]) if c.start in cuts else c for c in cells]
+
+
+def _first_word(text: str, at: int) -> int:
+    while at < len(text) and text[at].isspace():
+        at += 1
+    return at
 
 
 def _cut(atom: Atom, text: str, cuts: list[int], form: str, glue: float | Callable[[int], float]) -> list[Atom]:
