@@ -15,7 +15,7 @@ _SAMPLE_CHARACTERS = 1500
 _HEAD = 6
 """Characters a token of the budget: of a longer text, the beginning may be enough."""
 _ENOUGH = 1.4
-_SURELY = 1.2
+_SURELY = 1.05
 _OWN_RATE = frozenset({"table", "formula", "code", "reference"})
 
 

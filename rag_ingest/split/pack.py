@@ -142,7 +142,7 @@ class Packer:
         """The richest context that leaves room for the first content, and that room in tokens."""
         first = leads[0] if leads else content
         above = titles_above(leads, content) if leads or content.kind == "heading" else content.path
-        richest = next(self._contexts.variants(above, first.repeat))
+        richest = next(self._contexts.variants(above, first.repeat)) if first.repeat else self._contexts.path(above)
         room = self._limits.largest - self._contexts.cost(richest) - slack
         if lead_tokens + content.tokens <= room:
             return richest, room

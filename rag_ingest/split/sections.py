@@ -33,13 +33,14 @@ def sections(document: Document, exclude_kinds: Sequence[str]) -> Iterator[Secti
         for part in _parts(blocks, document.markdown):
             held.append(part)
         leads = bool(held) and all(is_lead(b, document.markdown) for b in held[-1])
-        if leads and cut:
+        dropped = leads and cut and all(block.kind != "paragraph" for block in held[-1])
+        if dropped:
             held.pop()
         elif leads and len(held) > 1:
             tail = held.pop()
             held[-1] += tail
         for i, part in enumerate(held):
-            yield Section(tuple(part), number, closing=leads and not cut and i == len(held) - 1)
+            yield Section(tuple(part), number, closing=leads and not dropped and i == len(held) - 1)
 
 
 def _runs(blocks: Iterable[Block], exclude_kinds: Sequence[str]) -> Iterator[tuple[list[Block], bool]]:
