@@ -142,7 +142,19 @@ MARKS = st.sampled_from(["$$", "```", "<table>", "</table>", "\\[", "\\]", "\n\n
 SOUP = st.lists(st.sampled_from("ab .#$`|-<>*\\[]{}()!:\n\r\f\0\u2028 é数👩\u200d\t~=1") | MARKS, max_size=160).map(
     "".join
 )
-NASTY = markdown() | SOUP
+
+
+@st.composite
+def damaged(draw: st.DrawFn) -> str:
+    """Markdown with stretches deleted, of one character or of many, or cut off."""
+    text = draw(markdown())
+    for _ in range(draw(st.integers(1, 4))):
+        start = draw(st.integers(0, len(text)))
+        text = text[:start] + text[start + draw(st.sampled_from([1, 1, 2, 9, 60, len(text)])) :]
+    return text
+
+
+NASTY = markdown() | SOUP | damaged()
 BUDGET = st.integers(1, 70)
 QUICK = settings(
     max_examples=80, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large]
