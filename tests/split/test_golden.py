@@ -33,7 +33,7 @@ BUDGETS = {
     "caption_below_figure": 20,
     "cjk_sentences": 8,
     "code_cut_by_lines": 14,
-    "colon_then_list": 16,
+    "colon_then_list": 18,
     "display_math_blank_lines": 14,
     "display_math_heading_line": 24,
     "empty_sections": 26,
