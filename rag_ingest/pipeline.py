@@ -44,7 +44,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-SPLITTER_VERSION = 1
+SPLITTER_VERSION = 2
 """Counts up when parse or split make other chunks of the same Markdown and options."""
 
 PageResult: TypeAlias = PageMarkdown | Failure

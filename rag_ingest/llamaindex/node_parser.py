@@ -14,7 +14,7 @@ from llama_index.core.schema import Document as LlamaDocument
 from llama_index.core.utils import get_tqdm_iterable
 
 from rag_ingest.embed.bundled import bundled_token_counter
-from rag_ingest.llamaindex.reader import INTERNAL_KEYS, PAGE_SPANS
+from rag_ingest.llamaindex.reader import ABSTRACT, INTERNAL_KEYS, PAGE_SPANS
 from rag_ingest.llamaindex.sections import section_nodes
 from rag_ingest.parse.document import parse_markdown
 from rag_ingest.split import SplitOptions, split
@@ -88,7 +88,8 @@ class MarkdownStructureNodeParser(NodeParser):
                 node.relationships.pop(relationship, None)
             if self.include_prev_next_rel:
                 node.relationships.update(neighbours)
-            node.metadata.pop(PAGE_SPANS, None)
+            for key in (PAGE_SPANS, ABSTRACT):
+                node.metadata.pop(key, None)
             node.excluded_embed_metadata_keys = [key for key in node.metadata if key != "context"]
             own = [key for key in node.metadata if key in (*INTERNAL_KEYS, "context")]
             node.excluded_llm_metadata_keys = sorted({*node.excluded_llm_metadata_keys, *own})

@@ -23,7 +23,10 @@ log = logging.getLogger(__name__)
 PAGE_SPANS = "page_spans"
 """Metadata key: JSON list of [page number, start, end], character offsets into the text."""
 
-INTERNAL_KEYS = ["doc_id", PAGE_SPANS, "failed_pages"]
+ABSTRACT = "abstract"
+"""Metadata key of a paper's abstract: kept with the document, not copied to each of its nodes."""
+
+INTERNAL_KEYS = ["doc_id", PAGE_SPANS, "failed_pages", ABSTRACT]
 
 
 class LightOnOCRReader(BasePydanticReader):
