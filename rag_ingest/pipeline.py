@@ -243,6 +243,7 @@ class Pipeline:
     def split_fingerprint(self) -> str:
         """Changes whenever the chunks of the same Markdown could."""
         counter = getattr(self.config.options_for(self.config.embedder), "tokenizer", "")
+        self.config.split.limits(self.embedder.max_tokens)  # sizes that don't fit the embedder are said before a page
         options = asdict(self.config.split)
         return _digest(SPLITTER_VERSION, options, self.embedder.name, self.embedder.max_tokens, counter)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from rag_ingest.split.atoms import ROWS, WITHIN, Atom, Repeat, divide
+from rag_ingest.split.atoms import LINK, ROWS, WITHIN, Atom, Repeat, divide
 from rag_ingest.split.formulas import formula_cuts
 from rag_ingest.split.lists import fence_of, item_cuts, line_cuts
 from rag_ingest.split.prose import paragraph_cuts, sentence_cuts
@@ -59,6 +59,10 @@ class Expander:
                 rows[number] = row._replace(repeat=Repeat(table.header, caption, above))
                 if number:
                     rows[number - 1] = rows[number - 1]._replace(glue=WITHIN)
+        named = {_first_word(self._text, atom.start + cut) for cut in table.titles}
+        for number, row in enumerate(rows[1:] if named else ()):
+            if row.start in named:
+                rows[number] = rows[number]._replace(glue=LINK)
         return rows if len(rows) > 1 else self._row(rows[0])
 
     def _row(self, atom: Atom) -> list[Atom]:

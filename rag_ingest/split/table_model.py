@@ -95,9 +95,10 @@ class Table:
         above: dict[int, tuple[int, str]] = {}
         group = ""
         for row in self.body:
-            yield Reaching(group, {column: text for column, (_, text) in sorted(above.items())})
+            title = self.group_title(row) if row.may_reach_down else ""
+            yield Reaching("" if title else group, {column: text for column, (_, text) in sorted(above.items())})
+            group = title or group
             if above or row.may_reach_down:
-                group = self.group_title(row) or group
                 above = place(row, above)[1]
 
     def group_title(self, row: Row) -> str:

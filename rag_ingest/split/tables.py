@@ -19,6 +19,7 @@ class TableRows:
         header: the columns' names on one line, empty when there are none.
         caption: an HTML table's own caption.
         carried: for each cut, what rows above say about that row: "group; column: cell".
+        titles: cuts behind a row that only names those below it.
         table: as it was read.
     """
 
@@ -26,6 +27,7 @@ class TableRows:
     header: str
     caption: str
     carried: tuple[str, ...]
+    titles: frozenset[int]
     table: Table
 
 
@@ -34,7 +36,10 @@ def table_rows(text: str) -> TableRows:
     table = read_table(text)
     carried = tuple(_carried(reaching, table) for reaching in table.reaching())
     cuts = tuple(row.start for row in table.body[1:])
-    return TableRows(cuts, header_line(table.columns), table.caption, carried[1:], table)
+    titles = frozenset(
+        cut for row, cut in zip(table.body, cuts, strict=False) if row.may_reach_down and table.group_title(row)
+    )
+    return TableRows(cuts, header_line(table.columns), table.caption, carried[1:], titles, table)
 
 
 def header_line(columns: tuple[str, ...]) -> str:
