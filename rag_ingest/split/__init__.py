@@ -6,6 +6,7 @@ sections   blocks -> sections of atoms
 glue       what holds a block to the next
 meter      tokens of a text: counted, or told from its length
 pack       atoms -> drafts of chunks
+draft      a chunk before it has an identity
 merge      small drafts joined to siblings
 overlap    drafts that begin with the end of the one before
 finish     drafts -> chunks: identity, pages, kinds

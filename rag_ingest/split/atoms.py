@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
 from rag_ingest.types import BlockKind
@@ -25,8 +24,7 @@ ROWS = 0.15
 """Glue between the rows of a table or the items of a list."""
 
 
-@dataclass(frozen=True, slots=True)
-class Repeat:
+class Repeat(NamedTuple):
     """What a chunk that begins inside a table or listing repeats in its context.
 
     Attributes:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from rag_ingest.split.atoms import Atom, Repeat
 from rag_ingest.split.options import Limits
@@ -13,6 +14,16 @@ _JOIN = " > "
 _PATH_SHARE = 0.25
 _CAPTION_SHARE = 0.2
 _RICH_SHARE = 0.45
+
+
+class Context(NamedTuple):
+    """What a chunk repeats; `lead` is the same without what it repeats of a table's rows."""
+
+    text: str
+    lead: str
+
+
+BARE = Context("", "")
 
 
 @dataclass(slots=True)
@@ -29,6 +40,7 @@ class ContextBuilder:
     _costs: dict[str, int] = field(default_factory=dict)
     _paths: dict[tuple[str, ...], str] = field(default_factory=dict)
     _captions: dict[str, str] = field(default_factory=dict)
+    _variants: dict[tuple[tuple[str, ...], Repeat | None], tuple[Context, ...]] = field(default_factory=dict)
 
     def cost(self, context: str) -> int:
         """Tokens of a context and of the line end behind it."""
@@ -59,8 +71,15 @@ class ContextBuilder:
             self._captions[caption] = short
         return self._captions[caption]
 
-    def variants(self, titles: tuple[str, ...], repeat: Repeat | None) -> Iterator[str]:
+    def variants(self, titles: tuple[str, ...], repeat: Repeat | None) -> tuple[Context, ...]:
         """Contexts from the richest to none: the caption goes first, then the path, the table's header last."""
+        key = titles, repeat
+        if key not in self._variants:
+            texts = self._texts(titles, repeat)
+            self._variants[key] = tuple([Context(text, _without_header(text, repeat)) for text in texts])
+        return self._variants[key]
+
+    def _texts(self, titles: tuple[str, ...], repeat: Repeat | None) -> Iterator[str]:
         path = self.path(titles)
         if repeat:
             header, above = (repeat.header, repeat.above) if "headers" in self.parts else ("", "")
@@ -78,6 +97,8 @@ class ContextBuilder:
 
 def titles_above(leads: Sequence[Atom], first: Atom) -> tuple[str, ...]:
     """The path for the context of a chunk: above its own headings, where it begins with headings."""
+    if not leads and first.kind != "heading":
+        return first.path
     above = [lead.path[:-1] for lead in leads if lead.kind == "heading"]
     if first.kind == "heading":
         above.append(first.path[:-1])
@@ -92,8 +113,9 @@ def titles_above(leads: Sequence[Atom], first: Atom) -> tuple[str, ...]:
     return common
 
 
-def without_header(context: str, repeat: Repeat) -> str:
-    """A context without what it repeats of a table's rows."""
+def _without_header(context: str, repeat: Repeat | None) -> str:
+    if repeat is None:
+        return context
     return "\n".join(line for line in context.split("\n") if line not in (repeat.header, repeat.above))
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import hashlib
 from bisect import bisect_left, bisect_right
 
+from rag_ingest.split.draft import Draft
 from rag_ingest.split.options import Limits, SplitOptions
-from rag_ingest.split.pack import Draft
 from rag_ingest.split.table_text import TableText
 from rag_ingest.types import Block, Chunk, Document, Span, TokenCounter
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 
+from rag_ingest.split.draft import Draft
 from rag_ingest.split.options import Limits
-from rag_ingest.split.pack import Draft
 from rag_ingest.split.prose import paragraph_cuts, sentence_cuts
 from rag_ingest.types import Document, TokenCounter
 

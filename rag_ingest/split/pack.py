@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import NamedTuple
 
 from rag_ingest.split.atoms import INSEPARABLE, LEAD_IN, Atom, size
-from rag_ingest.split.context import ContextBuilder, titles_above, without_header
+from rag_ingest.split.context import BARE, Context, ContextBuilder, titles_above
 from rag_ingest.split.cutting import cut_prefix
+from rag_ingest.split.draft import Draft
 from rag_ingest.split.expand import NEVER_CUT, PROTECTED, Expander
 from rag_ingest.split.meter import Meter
 from rag_ingest.split.options import Limits
@@ -18,31 +18,6 @@ _UNDERFILLED = 0.4
 _STRETCH = 1.1
 _FEW = 3
 _COUNTABLE = 8
-
-
-class Draft(NamedTuple):
-    """A chunk before it has an identity.
-
-    Attributes:
-        tokens: of context and text, counted.
-        own_tokens: `tokens` without what the context costs.
-        above: path that the context stands for; what joins this chunk must lie below it.
-        path: heading path of its first content.
-        continues: it begins inside a table or listing, and its context repeats the header.
-        lead: the context without a table's header.
-        oversize: why it exceeds the budget, else empty.
-    """
-
-    start: int
-    end: int
-    context: str
-    tokens: int
-    own_tokens: int
-    above: tuple[str, ...]
-    path: tuple[str, ...]
-    continues: bool = False
-    oversize: str = ""
-    lead: str = ""
 
 
 class Packer:
@@ -85,7 +60,7 @@ class Packer:
         while True:
             leads = _leads(pending)
             content = pending[-1 - len(leads)]
-            lead_tokens = sum(lead.tokens + 1 for lead in leads)
+            lead_tokens = sum([lead.tokens + 1 for lead in leads])
             context, room = self._context(leads, content, lead_tokens, slack)
             if lead_tokens + content.tokens > room:
                 if (lead_tokens >= room or _stays_whole(content)) and self._recount(pending, len(leads) + 1):
@@ -114,11 +89,11 @@ class Packer:
             del pending[-len(taken) :]
             return draft
 
-    def _raise(self, pending: list[Atom], n: int, draft: Draft, context: str) -> bool:
+    def _raise(self, pending: list[Atom], n: int, draft: Draft, context: Context) -> bool:
         """Raises the estimates among the first `n` atoms by what the draft of them was larger; False when none was."""
         atoms = pending[-n:]
         estimated = sum(atom.tokens for atom in atoms if not atom.counted)
-        excess = draft.tokens - self._contexts.cost(context) - sum(atom.tokens for atom in atoms)
+        excess = draft.tokens - self._contexts.cost(context.text) - sum(atom.tokens for atom in atoms)
         if excess <= 0 or not estimated:
             return False
         share = 1 + excess / estimated
@@ -138,16 +113,14 @@ class Packer:
     def _counted(self, atom: Atom) -> Atom:
         return atom._replace(tokens=self._meter.counted(self._text[atom.start : atom.end], atom.tokens), counted=True)
 
-    def _context(self, leads: list[Atom], content: Atom, lead_tokens: int, slack: int) -> tuple[str, int]:
+    def _context(self, leads: list[Atom], content: Atom, lead_tokens: int, slack: int) -> tuple[Context, int]:
         """The richest context that leaves room for the first content, and that room in tokens."""
         first = leads[0] if leads else content
-        above = titles_above(leads, content) if leads or content.kind == "heading" else content.path
-        richest = next(self._contexts.variants(above, first.repeat)) if first.repeat else self._contexts.path(above)
-        room = self._limits.largest - self._contexts.cost(richest) - slack
+        variants = self._contexts.variants(titles_above(leads, content), first.repeat)
+        room = self._limits.largest - self._contexts.cost(variants[0].text) - slack
         if lead_tokens + content.tokens <= room:
-            return richest, room
-        variants = list(self._contexts.variants(above, first.repeat))
-        rooms = [self._limits.largest - self._contexts.cost(v) - slack for v in variants]
+            return variants[0], room
+        rooms = [self._limits.largest - self._contexts.cost(v.text) - slack for v in variants]
         rooms[-1] = max(1, rooms[-1])
         half = self._limits.largest // 2
         roomy = [i for i, room in enumerate(rooms[:-1]) if room - lead_tokens >= max(1, half)]
@@ -166,11 +139,11 @@ class Packer:
         """A draft without context of a piece to be kept whole, when its sum says that it is too large but it is not."""
         if slack or not _stays_whole(content) or content.repeat or content.tokens > self._limits.largest:
             return None
-        draft = self._draft([*leads, content], "", leads, content)
+        draft = self._draft([*leads, content], BARE, leads, content)
         return draft if draft.tokens <= self._limits.largest else None
 
-    def _oversize(self, taken: list[Atom], context: str, leads: list[Atom], content: Atom) -> Draft:
-        for kept in (context, ""):
+    def _oversize(self, taken: list[Atom], context: Context, leads: list[Atom], content: Atom) -> Draft:
+        for kept in (context, BARE):
             draft = self._draft(taken, kept, leads, content)
             if draft.tokens <= self._limits.largest:
                 return draft
@@ -274,21 +247,20 @@ class Packer:
         pending[at : at + 1] = parts[::-1]
         return True
 
-    def _draft(self, taken: list[Atom], context: str, leads: list[Atom], content: Atom) -> Draft:
+    def _draft(self, taken: list[Atom], context: Context, leads: list[Atom], content: Atom) -> Draft:
         start, end = taken[0].start, taken[-1].end
         text = self._text[start:end]
-        tokens = self._count(f"{context}\n{text}" if context else text)
-        repeat = taken[0].repeat
+        tokens = self._count(f"{context.text}\n{text}" if context.text else text)
         return Draft(
             start=start,
             end=end,
-            context=context,
+            context=context.text,
             tokens=tokens,
-            own_tokens=max(1, tokens - self._contexts.cost(context)),
+            own_tokens=max(1, tokens - self._contexts.cost(context.text)),
             above=titles_above(leads, content),
             path=content.path,
-            continues=repeat is not None,
-            lead=without_header(context, repeat) if repeat else context,
+            continues=taken[0].repeat is not None,
+            lead=context.lead,
         )
 
 

@@ -8,13 +8,19 @@ from collections.abc import Sequence
 import regex  # type: ignore[import-untyped]
 
 _PARAGRAPH = re.compile(r"(?:\r\n?|\n)[ \t>]*(?=\r|\n)[\s>]*")
+# Every alternative of these begins with a plain character or a set of them, since only then does `re` skip ahead to
+# the next place where one can match: three times as fast.
 _END = re.compile(
-    r"(?<![.!?…])[.!?…]++[\"'”’»)\]*_]{0,4}(?:\[\^?[\w,–-]{1,20}\]|\^\{?[\w,]{1,9}\}?)?(\s++)(?=[^a-zß-öø-ÿа-я\s,;:.)])"
-    r"|[。！？｡．]+[”’」』）】\"']{0,4}()"
+    r"[.!?…。！？｡．](?:"
+    r"(?<=[.!?…])(?<![.!?…]{2})[.!?…]*+[\"'”’»)\]*_]{0,4}(?:\[\^?[\w,–-]{1,20}\]|\^\{?[\w,]{1,9}\}?)?"
+    r"(\s++)(?=[^a-zß-öø-ÿа-я\s,;:.)])"
+    r"|(?<=[。！？｡．])[。！？｡．]*[”’」』）】\"']{0,4}())"
 )
+_CODE = "|".join(rf"{ticks}(?!`).{{1,400}}?(?<!`){ticks}(?!`)" for ticks in ("`", "``", "```"))
 _INLINE = re.compile(
-    r"\$\$.{1,2000}?\$\$|(?<![\\$])\$(?![\s$])(?:[^$\\]|\\.){1,600}?(?<!\s)\$(?!\d)|\\\(.{1,600}?\\\)"
-    r"|(`{1,3})(?!`).{1,400}?(?<!`)\1(?!`)|!?\[[^\[\]\n]{0,200}\]\([^()\s]{0,400}\)|https?://[^\s<>]+",
+    r"\$\$.{1,2000}?\$\$|\$(?<![\\$]\$)(?![\s$])(?:[^$\\]|\\.){1,600}?(?<!\s)\$(?!\d)|\\\(.{1,600}?\\\)"
+    rf"|{_CODE}|!\[[^\[\]\n]{{0,200}}\]\([^()\s]{{0,400}}\)|\[[^\[\]\n]{{0,200}}\]\([^()\s]{{0,400}}\)"
+    r"|https?://[^\s<>]+",
     re.DOTALL,
 )
 _INLINE_MARKS = ("$", "`", "\\(", "](", "://")
@@ -25,7 +31,8 @@ _ABBREVIATION = re.compile(
     r"mar|apr|jun|jul|aug|sept?|oct|nov|dec|abb|bzw|z\.b|d\.h|vgl|nr|bd",
     re.IGNORECASE,
 )
-_CLAUSE = re.compile(r"\s+|(?<=[，、；：,;])(?=[\u3000-\u9fff\uac00-\ud7af])")
+_CLAUSE = re.compile(r"[\s，、；：,;](?:(?<=\s)\s*|(?=[\u3001-\u9fff\uac00-\ud7af]))")
+_SPACE = re.compile(r"\s\s*")
 _LINE_HEAD = 8
 _GRAPHEME = regex.compile(r"\X")
 
@@ -74,7 +81,7 @@ def word_cuts(text: str) -> list[int]:
 
 def space_cuts(text: str) -> list[int]:
     """Offsets behind white space, wherever it stands."""
-    return [m.end() for m in re.finditer(r"\s+", text)]
+    return [m.end() for m in _SPACE.finditer(text)]
 
 
 def grapheme_cuts(text: str) -> Sequence[int]:

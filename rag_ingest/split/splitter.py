@@ -7,6 +7,7 @@ from itertools import groupby
 
 from rag_ingest.split.atoms import Atom
 from rag_ingest.split.context import ContextBuilder, titles_above
+from rag_ingest.split.draft import Draft
 from rag_ingest.split.finish import Finisher
 from rag_ingest.split.glue import Glue, is_lead
 from rag_ingest.split.links import link
@@ -14,7 +15,7 @@ from rag_ingest.split.merge import merge_small
 from rag_ingest.split.meter import Meter
 from rag_ingest.split.options import SplitOptions
 from rag_ingest.split.overlap import overlapping
-from rag_ingest.split.pack import Draft, Packer
+from rag_ingest.split.pack import Packer
 from rag_ingest.split.sections import Section, section_atoms, sections
 from rag_ingest.types import Chunk, Document, TokenCounter
 
