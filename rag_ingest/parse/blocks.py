@@ -50,7 +50,7 @@ def read_blocks(lines: Lines) -> list[RawBlock]:
     for block in _token_blocks(lines):
         if block.start >= block.end:
             continue
-        if block.start > covered:
+        if block.start > covered and not lines.source[covered : block.start].isspace():
             found += _leftover(lines.source, covered, block.start)
         found.append(block)
         covered = block.end

@@ -136,6 +136,8 @@ def _placed(
     level_of = iter(levels)
     pages = [page for page in pages if len(page.span)]
     first = 0
+    touched = 0, 0
+    numbers: tuple[int, ...] = ()
     for i, block in enumerate(raw):
         level = 0
         if block.kind == "heading":
@@ -148,7 +150,9 @@ def _placed(
         after = first
         while after < len(pages) and pages[after].span.start < block.end:
             after += 1
-        numbers = tuple([page.number for page in pages[first:after]])
+        if (first, after) != touched:
+            touched = first, after
+            numbers = tuple([page.number for page in pages[first:after]])
         above = above_floats if i in floating else path
         yield Block(block.kind, Span(block.start, block.end), level, above, numbers, block.repaired)
 

@@ -27,9 +27,8 @@ class FenceIndex:
 
     def __init__(self, lines: Lines) -> None:
         self._lines = lines
-        self._marks = [
-            m for i, line in enumerate(lines.lines) if "```" in line or "~~~" in line for m in _mark(i, line)
-        ]
+        holding = sorted({*lines.holding("```"), *lines.holding("~~~")})
+        self._marks = [mark for i in holding for mark in _mark(i, lines.lines[i])]
         self._at = [m.line for m in self._marks]
         self._balanced: dict[int, bool] = {}
 

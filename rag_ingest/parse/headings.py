@@ -14,6 +14,8 @@ _CODE = re.compile(r"(`+)(.+?)\1")
 _ESCAPE = re.compile(r"\\([!-/:-@\[-`{-~])")
 _ANCHOR = re.compile(r"\s*\{#[\w:.-]+[^{}]*\}\s*$")
 _NUMBER = re.compile(r"^(?:(?:section|chapter|appendix)\s+)?(?:\d+|[A-Z]|[IVXLC]+)?(?:\.\d+)*[.:)]?\s+", re.IGNORECASE)
+_MARKS = frozenset("*_`[<{\\")
+"""What any of these begins with."""
 _BARE_TEX = re.compile(r"\\[A-Za-z{},;!|]")
 _REFERENCES = re.compile(
     r"(?:references?|bibliography|works? cited|literature(?: cited)?|references? and notes|cited references|"
@@ -36,6 +38,8 @@ def clean_title(raw: str) -> str:
 
 
 def _clean_text(text: str) -> str:
+    if _MARKS.isdisjoint(text):
+        return text
     text = _ANCHOR.sub("", _TAG.sub("", _FOOTNOTE.sub("", text)))
     text = _CODE.sub(r"\2", _LINK.sub(r"\1", text))
     text = _EMPHASIS.sub(r"\2", _STRONG.sub(r"\2", text))

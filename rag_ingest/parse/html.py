@@ -19,19 +19,15 @@ class HtmlIndex:
     def __init__(self, lines: Lines) -> None:
         self._lines = lines
         self._ends: dict[tuple[int, str], int] = {}
-        self._comment_ends = [i for i, line in enumerate(lines.lines) if "-->" in line] if "-->" in lines.text else []
-        open_at: dict[str, list[tuple[int, int]]] = {}
-        for i, line in enumerate(lines.lines):
-            if "<" not in line:
-                continue
-            for tag in _TAG.finditer(line):
-                name = tag[2].lower()
-                stack = open_at.setdefault(name, [])
-                if not tag[1]:
-                    stack.append((i, tag.start()))
-                elif stack:
-                    opened = stack.pop()
-                    self._ends[(lines.offsets[opened[0]] + opened[1], name)] = i
+        self._comment_ends = lines.holding("-->")
+        open_at: dict[str, list[int]] = {}
+        for tag in _TAG.finditer(lines.text):
+            name = tag[2].lower()
+            stack = open_at.setdefault(name, [])
+            if not tag[1]:
+                stack.append(tag.start())
+            elif stack:
+                self._ends[(stack.pop(), name)] = lines.line_of(tag.start())
 
     def table_end(self, i: int, column: int, limit: int) -> Ending:
         """Where the table that opens at line `i` ends, else `i`. Tables that share a line stay together."""

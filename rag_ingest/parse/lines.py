@@ -7,12 +7,14 @@ feeds and U+2028. So the source stays as it is, the parser sees a copy with as m
 from __future__ import annotations
 
 import re
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from dataclasses import dataclass
+from itertools import accumulate
 
 _LINE_END = re.compile(r"\r\n?|\n")
 _FOR_PARSER = str.maketrans({"\0": "\ufffd", "\f": " ", "\v": " "})
 _PAGE_MARKER = re.compile(r"[ \t]*<!--[ \t]*page[ \t]+(\d{1,9})[ \t]*-->[ \t]*$", re.IGNORECASE)
+_MAY_MARK_PAGE = frozenset(" \t\f<{")
 _PAGE_BREAK = re.compile(r"[ \t]*(?:<!--[ \t]*page[ \t]?break[ \t]*-->|\{\d{1,9}\}-{10,})[ \t]*$", re.IGNORECASE)
 
 
@@ -43,6 +45,19 @@ class Lines:
         at = bisect_left(self.page_breaks, line)
         return self.page_breaks[at] if at < len(self.page_breaks) else len(self.lines)
 
+    def holding(self, mark: str) -> list[int]:
+        """The lines that hold a mark, found in the whole text: most marks are rare, and lines are many."""
+        found: list[int] = []
+        at = self.text.find(mark)
+        while at >= 0:
+            found.append(self.line_of(at))
+            at = self.text.find(mark, self.offsets[found[-1] + 1])
+        return found
+
+    def line_of(self, offset: int) -> int:
+        """The line that holds an offset into `text`."""
+        return bisect_right(self.offsets, offset) - 1
+
     def blank(self, line: int) -> bool:
         """True for a line of white space, and beyond either end."""
         return not 0 <= line < len(self.lines) or not self.lines[line].strip()
@@ -51,17 +66,19 @@ class Lines:
 def read_lines(source: str) -> Lines:
     """Cuts a source at LF, CRLF and lone CR, and at nothing else."""
     text = _LINE_END.sub("\n", source) if "\r" in source else source
-    raw = text.split("\n")
+    raw = lines = text.split("\n")
     if any(c in text for c in "\0\f\v"):
         text = text.translate(_FOR_PARSER)
-    offsets = _starts(text)
+        lines = text.split("\n")
+    offsets = [*accumulate([len(line) + 1 for line in lines[:-1]], initial=0), len(text)]
     starts = offsets
     if len(text) != len(source) or "\r" in source:
         starts = [0, *(m.end() for m in _LINE_END.finditer(source)), len(source)]
-    lines = text.split("\n")
     breaks, numbers = [], {}
     for i, line in enumerate(raw):
-        if line.startswith("\f"):
+        if line[:1] not in _MAY_MARK_PAGE:
+            continue
+        if line[0] == "\f":
             breaks.append(i)
         elif "<!--" in line or line.lstrip()[:1] == "{":
             marker = _PAGE_MARKER.match(line)
@@ -75,11 +92,3 @@ def read_lines(source: str) -> Lines:
 def is_page_break(line: str) -> bool:
     """True for a line that says that a page ends, without the number of the next one."""
     return bool(_PAGE_BREAK.match(line))
-
-
-def _starts(text: str) -> list[int]:
-    starts, at = [0], 0
-    while (at := text.find("\n", at) + 1) > 0:
-        starts.append(at)
-    starts.append(len(text))
-    return starts

@@ -19,36 +19,37 @@ _TAIL = re.compile(r"[ \t.,;:]*+(?:\\tag\*?\{[^{}]*\}|\([\w.*'-]{1,12}\))?[ \t.,
 
 
 class MathIndex:
-    """Where display math can open and close, by line."""
+    """Where display math can open and close, by line.
+
+    Attributes:
+        dollars: lines that hold `$$`.
+    """
 
     def __init__(self, lines: Lines) -> None:
         self._lines = lines
-        self._dollars = [i for i, line in enumerate(lines.lines) if "$$" in line] if "$$" in lines.text else []
-        self._escaped = [i for i, line in enumerate(lines.lines) if r"\$\$" in line] if r"\$\$" in lines.text else []
+        self.dollars = lines.holding("$$")
+        self._escaped = lines.holding(r"\$\$")
         self._opens: dict[str, list[int]] = defaultdict(list)
         self._closes: dict[str, list[int]] = defaultdict(list)
         self._even: dict[int, bool] = {}
         if "\\[" in lines.text or "\\begin{" in lines.text:
-            self._index_tex()
+            self._index_tex(lines)
 
-    def _index_tex(self) -> None:
-        for i, line in enumerate(self._lines.lines):
-            if "\\" not in line:
-                continue
-            for mark in _MARK.finditer(line):
-                if mark[2]:
-                    (self._opens if mark[1] == "begin" else self._closes)[mark[2]].append(i)
-                elif mark[0] == r"\[":
-                    if not line[: mark.start()].strip(" \t>"):
-                        self._opens["["].append(i)
-                else:
-                    self._closes["["].append(i)
+    def _index_tex(self, lines: Lines) -> None:
+        for mark in _MARK.finditer(lines.text):
+            i = lines.line_of(mark.start())
+            if mark[2]:
+                (self._opens if mark[1] == "begin" else self._closes)[mark[2]].append(i)
+            elif mark[0] == r"\]":
+                self._closes["["].append(i)
+            elif not lines.text[lines.offsets[i] : mark.start()].strip(" \t>"):
+                self._opens["["].append(i)
 
     def dollars_end(self, i: int, column: int, limit: int) -> Ending:
         """Where the `$$` formula that opens at line `i` ends; at `i` when none does."""
         if not self._lines.lines[i].startswith("$$", column):
             return Ending(i)
-        return self._symmetric_end(i, column, limit, "$$", self._dollars)
+        return self._symmetric_end(i, column, limit, "$$", self.dollars)
 
     def tex_end(self, i: int, column: int, limit: int) -> Ending:
         r"""Where the `\[` formula or environment that opens at line `i` ends; at `i` when none does."""
@@ -114,6 +115,6 @@ class MathIndex:
             breaks = self._lines.page_breaks
             before = bisect_right(breaks, limit - 1)
             first = breaks[before - 1] if before else 0
-            inside = self._dollars[bisect_right(self._dollars, first - 1) : bisect_right(self._dollars, limit - 1)]
+            inside = self.dollars[bisect_right(self.dollars, first - 1) : bisect_right(self.dollars, limit - 1)]
             self._even[limit] = sum(self._lines.lines[i].count("$$") for i in inside) % 2 == 0
         return self._even[limit]

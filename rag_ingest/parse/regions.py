@@ -52,17 +52,15 @@ def find_regions(lines: Lines) -> dict[int, Region]:
         "<": (("table", html.table_end), ("figure", html.figure_end), ("html", html.raw_end)),
     }
     found: dict[int, Region] = {}
-    i, n = 0, len(lines.lines)
-    while i < n:
-        if lines.lines[i][:1] not in _MAY_OPEN and "$$" not in lines.lines[i]:
-            i += 1
+    openers = [i for i, line in enumerate(lines.lines) if line[:1] in _MAY_OPEN]
+    covered = 0
+    for i in sorted({*openers, *math.dollars}):
+        if i < covered:
             continue
         region = _region_at(lines, i, finders)
         if region:
             found[i] = region
-            i = region.end
-        else:
-            i = math.skip_inline(i)
+        covered = region.end if region else math.skip_inline(i)
     return found
 
 

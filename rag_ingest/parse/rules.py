@@ -32,6 +32,7 @@ _FOOTNOTE = re.compile(r"\[\^[^\]\s]{1,60}\]:")
 _UNDERLINE = re.compile(r"(?:={2,}|-{3,})[ \t]*$")
 _HTML_BLOCK = re.compile(rf"</?(?:{'|'.join(block_names)})(?=\s|/?>|$)", re.IGNORECASE)
 _HTML_LONE = re.compile(HTML_OPEN_CLOSE_TAG_STR.removeprefix("^") + r"\s*$")
+_INDENTS = frozenset(" \t")
 _MAX_TITLE = 200
 
 
@@ -50,7 +51,7 @@ def _state(lines: Lines, parser: MarkdownIt, tokens: list[Token]) -> StateBlock:
     text, count = lines.text, len(lines.lines)
     if not lines.lines[-1].strip(" \t"):
         count -= 1  # a last line without a line end has no mark when it is blank
-    shifts = [len(line) - len(line.lstrip(" \t")) for line in lines.lines[:count]]
+    shifts = [len(line) - len(line.lstrip(" \t")) if line[:1] in _INDENTS else 0 for line in lines.lines[:count]]
     state.src, state.lineMax = text, count
     state.bMarks = [*lines.offsets[:count], len(text)]
     state.eMarks = [*(end - 1 for end in lines.offsets[1:count]), *_last_end(lines, count), len(text)]

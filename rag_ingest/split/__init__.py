@@ -9,7 +9,7 @@ pack       atoms -> drafts of chunks
 draft      a chunk before it has an identity
 merge      small drafts joined to siblings
 overlap    drafts that begin with the end of the one before
-finish     drafts -> chunks: identity, pages, kinds
+finish     drafts -> chunks: identity, links, pages, kinds
 links      the sections around a chunk, and its neighbours
 context    heading path, captions and headers that a chunk repeats
 expand     a table into rows, a list into items, prose into sentences

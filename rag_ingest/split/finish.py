@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import hashlib
 from bisect import bisect_left, bisect_right
+from collections.abc import Iterable, Iterator
+from itertools import tee
 
 from rag_ingest.split.draft import Draft
+from rag_ingest.split.links import Links, Place, links
 from rag_ingest.split.options import Limits, SplitOptions
 from rag_ingest.split.table_text import TableText
-from rag_ingest.types import Block, Chunk, Document, Span, TokenCounter
+from rag_ingest.types import BlockKind, Chunk, Document, Span, TokenCounter
 
 
 class Finisher:
@@ -19,28 +22,45 @@ class Finisher:
         self._count = count
         self._largest = limits.largest
         self._tables = TableText(document) if options.table_text == "rows" else None
+        self._kinds = [block.kind for block in document.blocks]
         self._block_starts = [block.span.start for block in document.blocks]
         self._block_ends = [block.span.end for block in document.blocks]
-        self._pages = [p for p in document.page_spans if document.markdown[p.span.start : p.span.end].strip()]
-        self._page_starts = [page.span.start for page in self._pages]
-        self._page_ends = [page.span.end for page in self._pages]
+        pages = [p for p in document.page_spans if document.markdown[p.span.start : p.span.end].strip()]
+        self._numbers = [page.number for page in pages]
+        self._page_starts = [page.span.start for page in pages]
+        self._page_ends = [page.span.end for page in pages]
 
-    def chunk(self, draft: Draft) -> Chunk:
-        """The chunk of a draft, without its links."""
-        document = self._document
-        text = document.markdown[draft.start : draft.end]
-        kinds = tuple(dict.fromkeys([block.kind for block in self._blocks(draft)]))
+    def chunks(self, drafts: Iterable[Draft]) -> Iterator[Chunk]:
+        """The chunks of all drafts, in order; each is made when the next one is known."""
+        known, placed = tee((draft, self._place(draft)) for draft in drafts)
+        found = links((place for _, place in placed), self._document)
+        for (draft, place), linked in zip(known, found, strict=True):
+            yield self._chunk(draft, place, linked)
+
+    def _place(self, draft: Draft) -> Place:
+        document, start, end = self._document, draft.start, draft.end
+        return Place(
+            chunk_id(document.doc_id, start, end, draft.context, document.markdown[start:end]), Span(start, end)
+        )
+
+    def _chunk(self, draft: Draft, place: Place, linked: Links) -> Chunk:
+        kinds = self._kinds_in(draft)
         return Chunk(
-            chunk_id=chunk_id(document.doc_id, draft.start, draft.end, draft.context, text),
-            doc_id=document.doc_id,
-            text=text,
+            chunk_id=place.chunk_id,
+            doc_id=self._document.doc_id,
+            text=self._document.markdown[draft.start : draft.end],
             context=draft.context,
-            span=Span(draft.start, draft.end),
+            span=place.span,
             headings=draft.path,
             pages=self._page_numbers(draft),
             kinds=kinds,
             token_count=draft.tokens,
             metadata={"oversize": draft.oversize} if draft.oversize else {},
+            parent_id=linked.parent_id,
+            previous_id=linked.previous_id,
+            next_id=linked.next_id,
+            gap=linked.gap,
+            sections=linked.sections,
             stated=self._stated(draft) if self._tables and "table" in kinds else "",
         )
 
@@ -52,13 +72,13 @@ class Finisher:
         said = f"{draft.lead}\n{said}" if draft.lead else said
         return said if self._count(said) <= self._largest else ""
 
-    def _blocks(self, draft: Draft) -> tuple[Block, ...]:
-        first = bisect_right(self._block_ends, draft.start)
-        return self._document.blocks[first : bisect_left(self._block_starts, draft.end)]
+    def _kinds_in(self, draft: Draft) -> tuple[BlockKind, ...]:
+        first, after = bisect_right(self._block_ends, draft.start), bisect_left(self._block_starts, draft.end)
+        return tuple(dict.fromkeys(self._kinds[first:after]))
 
     def _page_numbers(self, draft: Draft) -> tuple[int, ...]:
         first, after = bisect_right(self._page_ends, draft.start), bisect_left(self._page_starts, draft.end)
-        return tuple(dict.fromkeys([page.number for page in self._pages[first:after]]))
+        return tuple(dict.fromkeys(self._numbers[first:after]))
 
 
 def chunk_id(doc_id: str, start: int, end: int, context: str, text: str) -> str:

@@ -10,7 +10,6 @@ from rag_ingest.split.context import ContextBuilder, titles_above
 from rag_ingest.split.draft import Draft
 from rag_ingest.split.finish import Finisher
 from rag_ingest.split.glue import Glue, is_lead
-from rag_ingest.split.links import link
 from rag_ingest.split.merge import merge_small
 from rag_ingest.split.meter import Meter
 from rag_ingest.split.options import SplitOptions
@@ -49,7 +48,7 @@ def split(document: Document, options: SplitOptions, count_tokens: TokenCounter,
     finisher = Finisher(document, options, count_tokens, splitter.limits)
     stretches = groupby(sections(document, options.exclude_kinds), key=lambda section: section.run)
     drafts = (draft for _, stretch in stretches for draft in splitter.drafts(stretch))
-    return link(map(finisher.chunk, drafts), document)
+    return finisher.chunks(drafts)
 
 
 class _Splitter:
