@@ -11,6 +11,7 @@ from time import perf_counter
 from eval.cache import CachedEngine
 from eval.datasets import Dataset
 from eval.metrics import Passage
+from eval.progress import track
 from eval.retrieval import MODES, Ranker
 from eval.splitters import SPLITTERS
 from eval.suite import GROUND_TRUTH, Arm
@@ -28,6 +29,7 @@ class Built:
         failures: sources and pages that were lost on the way.
         rank: by the arm's mode.
         seconds: wall time by stage; near zero where the cache answered.
+        documents: paper to its Markdown as the splitter saw it; a paper that was lost is missing.
     """
 
     arm: Arm
@@ -35,6 +37,7 @@ class Built:
     failures: tuple[Failure, ...]
     rank: Ranker
     seconds: Mapping[str, float]
+    documents: Mapping[str, str]
 
 
 def build(arm: Arm, dataset: Dataset, embedder: Embedder, cache: Path) -> Built:
@@ -52,18 +55,20 @@ def build(arm: Arm, dataset: Dataset, embedder: Embedder, cache: Path) -> Built:
     started = perf_counter()
     passages: list[Passage] = []
     failures: list[Failure] = []
+    documents: dict[str, str] = {}
     names = {str(path.resolve()): doc for doc, path in _sources(arm, dataset).items()}
-    for document in _read(arm, dataset, cache):
+    for document in track(_read(arm, dataset, cache), f"{arm.name}: reading", len(dataset.papers), "papers"):
         if isinstance(document, Failure):
             failures.append(document)
             continue
         doc = names[str(Path(document.source).resolve())]
+        documents[doc] = document.markdown
         for cut in SPLITTERS[arm.splitter](arm, document, embedder):
             passages.append(Passage(doc, cut.text, embedder.count_tokens(cut.text), cut.indexed))
     split = perf_counter()
     rank = MODES[arm.mode](passages, embedder, cache)
     seconds = {"read_and_split": split - started, "embed": perf_counter() - split}
-    return Built(arm, tuple(passages), tuple(failures), rank, seconds)
+    return Built(arm, tuple(passages), tuple(failures), rank, seconds, documents)
 
 
 def _sources(arm: Arm, dataset: Dataset) -> Mapping[str, Path]:

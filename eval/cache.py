@@ -12,6 +12,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from eval.progress import track
 from rag_ingest.types import Embedder, Engine, Failure, Figure, Page, PageMarkdown
 
 if TYPE_CHECKING:
@@ -127,7 +128,8 @@ class VectorCache:
         keys = [_digest(role + text) for text in texts]
         missing = {key: text for key, text in zip(keys, texts, strict=True) if key not in self._vectors}
         fresh = list(missing.items())
-        for start in range(0, len(fresh), EMBED_BATCH):
+        batches = range(0, len(fresh), EMBED_BATCH)
+        for start in track(batches, "embedding", len(batches), f"batches of {EMBED_BATCH} texts"):
             part = dict(fresh[start : start + EMBED_BATCH])
             vectors = embed(list(part.values()))
             self._vectors.update(zip(part, vectors, strict=True))

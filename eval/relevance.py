@@ -105,6 +105,15 @@ class Judge:
             raise ValueError(f"evidence without tokens: {dict(evidence)}")
         self._exact = bool(self._names) and len(self._body) < LONG_VALUE_TOKENS
 
+    @property
+    def size(self) -> int:
+        """Evidence in tokens: row, column and value of a table taken together."""
+        return len(self._body) + sum(map(len, self._names))
+
+    def count(self, passage: str) -> int:
+        """Length of a passage in the tokens that evidence of this kind is compared by."""
+        return len(self._tokens(passage)[0])
+
     def coverage(self, passage: str) -> float:
         """0.0 to 1.0; for a table the least covered of row, column and value, where a short value is all or nothing."""
         tokens, counts = self._tokens(passage)
