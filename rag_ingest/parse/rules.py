@@ -14,7 +14,7 @@ from functools import cache
 from markdown_it import MarkdownIt
 from markdown_it.common.html_blocks import block_names
 from markdown_it.common.html_re import HTML_OPEN_CLOSE_TAG_STR
-from markdown_it.rules_block import StateBlock, blockquote, list_block
+from markdown_it.rules_block import StateBlock, blockquote, heading, list_block
 from markdown_it.token import Token
 
 from rag_ingest.parse.lines import Lines
@@ -190,11 +190,15 @@ def setext_heading(state: StateBlock, start: int, end: int, silent: bool) -> boo
 
 
 def prose_span(state: StateBlock, start: int, end: int, silent: bool) -> bool:
-    """A paragraph whose first line can be nothing else, tried before every other rule: most lines of a paper."""
+    """A paragraph or heading whose first line can be nothing else, tried before every other rule: most of a paper."""
     first = state.bMarks[start] + state.tShift[start]
-    if silent or not state.src[first].isalpha() or state.is_code_block(start):
+    char = state.src[first]
+    if silent or not (char.isalpha() or char == "#") or state.is_code_block(start):
         return False
-    if start + 1 < state.lineMax and not state.isEmpty(start + 1):
+    alone = start + 1 >= state.lineMax or state.isEmpty(start + 1)
+    if char == "#":
+        return alone and heading(state, start, end, silent)
+    if not alone:
         if "|" in state.src[first : state.eMarks[start]]:
             return False
         if state.src[state.bMarks[start + 1] + state.tShift[start + 1]] in "=-":

@@ -103,15 +103,16 @@ def divide(atom: Atom, text: str, cuts: Iterable[int], form: Form, glue: Callabl
     share = atom.tokens / sum(sizes) * (CAUTION if atom.counted else 1)
     return [
         Atom(
-            start=start,
-            end=end,
-            kind=atom.kind,
-            path=atom.path,
-            tokens=math.ceil(share * sizes[i]),
-            glue=atom.glue if i == last else glue(end),
-            form=form,
-            repeat=atom.repeat if i == 0 else atom.inner,
-            inner=atom.inner,
+            start,
+            end,
+            atom.kind,
+            atom.path,
+            math.ceil(share * sizes[i]),
+            atom.glue if i == last else glue(end),
+            False,
+            form,
+            atom.repeat if i == 0 else atom.inner,
+            atom.inner,
             counted=False,
         )
         for i, (start, end) in enumerate(spans)

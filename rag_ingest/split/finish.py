@@ -6,12 +6,15 @@ import hashlib
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator
 from itertools import tee
+from typing import TypeVar
 
 from rag_ingest.split.draft import Draft
 from rag_ingest.split.links import Links, Place, links
 from rag_ingest.split.options import Limits, SplitOptions
 from rag_ingest.split.table_text import TableText
 from rag_ingest.types import BlockKind, Chunk, Document, Span, TokenCounter
+
+T = TypeVar("T")
 
 
 class Finisher:
@@ -74,11 +77,15 @@ class Finisher:
 
     def _kinds_in(self, draft: Draft) -> tuple[BlockKind, ...]:
         first, after = bisect_right(self._block_ends, draft.start), bisect_left(self._block_starts, draft.end)
-        return tuple(dict.fromkeys(self._kinds[first:after]))
+        return _distinct(self._kinds[first:after])
 
     def _page_numbers(self, draft: Draft) -> tuple[int, ...]:
         first, after = bisect_right(self._page_ends, draft.start), bisect_left(self._page_starts, draft.end)
-        return tuple(dict.fromkeys(self._numbers[first:after]))
+        return _distinct(self._numbers[first:after])
+
+
+def _distinct(values: list[T]) -> tuple[T, ...]:
+    return tuple(values) if len(values) < 2 else tuple(dict.fromkeys(values))
 
 
 def chunk_id(doc_id: str, start: int, end: int, context: str, text: str) -> str:

@@ -50,17 +50,18 @@ class Meter:
 
     def measured(self, text: str, kind: BlockKind) -> tuple[int, bool]:
         """(tokens, whether they were counted); the first few texts of a kind and script are."""
-        key = (kind if kind in _OWN_RATE else "", _script(text))
+        length = size(text)
+        key = (kind if kind in _OWN_RATE else "", _script(len(text), length))
         sample = self._samples.setdefault(key, [0, 0, 0])
         if sample[0] < _SAMPLES or sample[1] < _SAMPLE_CHARACTERS:
             tokens = self.counted(text)
             sample[0] += 1
-            sample[1] += size(text)
+            sample[1] += length
             sample[2] += tokens
             return tokens, True
-        return int(CAUTION * size(text) * sample[2] / sample[1]) + 1, False
+        return int(CAUTION * length * sample[2] / sample[1]) + 1, False
 
 
-def _script(text: str) -> int:
-    """0 for ASCII, else growing with the bytes a character takes: scripts differ in tokens a character."""
-    return min(6, 3 * size(text) // max(1, len(text)) - 2)
+def _script(characters: int, length: int) -> int:
+    """1 for ASCII, else growing with the bytes a character takes: scripts differ in tokens a character."""
+    return min(6, 3 * length // max(1, characters) - 2)

@@ -75,13 +75,14 @@ def _parts(blocks: Sequence[Block], text: str) -> Iterator[list[Block]]:
 def section_atoms(section: Section, document: Document, meter: Meter) -> list[Atom]:
     """One atom a block, with its token count and its hold on the next."""
     text, blocks = document.markdown, section.blocks
-    last_filled = max((i for i, b in enumerate(blocks) if not is_lead(b, text)), default=-1)
+    leads = [is_lead(block, text) for block in blocks]
+    last_filled = max((i for i, lead in enumerate(leads) if not lead), default=-1)
     atoms: list[Atom] = []
     held = Glue(blocks, text)
     for i, block in enumerate(blocks):
         content = text[block.span.start : block.span.end]
         tokens, counted = meter.measured(content, block.kind)
-        lead = is_lead(block, text) and i < last_filled
+        lead = leads[i] and i < last_filled
         if lead:
             glue = INSEPARABLE
         elif i >= last_filled:

@@ -15,7 +15,8 @@ from rag_ingest.split.table_cells import Cell, html_cells, is_number, pipe_cells
 
 _LONE_CELL = re.compile(r"[ \t]*\|?(?:[^|\\\r\n]|\\.)*\|[ \t|]*$")
 _LONE_CELLS = re.compile(rf"^{_LONE_CELL.pattern}", re.MULTILINE)
-_GAP = re.compile(r">\s*</t[dh]>|<t[dh]>\s*<t[dhr]|span", re.IGNORECASE)
+_GAP = re.compile(r">(?:\s*</[tT][dDhH]>|(?<=<[tT][dDhH]>)\s*<[tT][dDhHrR])")
+_SPAN = re.compile(r"[sS][pP][aA][nN]")
 _MAX_COLUMNS = 500
 
 
@@ -46,13 +47,19 @@ class Row:
     def may_reach_down(self) -> bool:
         """False when a look at the text shows that it neither spans rows nor is the title of a group of rows."""
         if self.is_html:
-            return bool(_GAP.search(self.source, self.start, self.end))
+            return _has_gap(self.source, self.start, self.end)
         return bool(_LONE_CELL.match(self.source, self.start, self.end))
 
-    @property
+    @cached_property
     def may_any_reach_down(self) -> bool:
-        """The same of all rows from this one on."""
-        return bool((_GAP if self.is_html else _LONE_CELLS).search(self.source, self.start))
+        """The same of all rows from this one on, where lines end with LF."""
+        if self.is_html:
+            return _has_gap(self.source, self.start, len(self.source))
+        return bool(_LONE_CELLS.search(self.source, self.start))
+
+
+def _has_gap(source: str, start: int, end: int) -> bool:
+    return bool(_GAP.search(source, start, end) or _SPAN.search(source, start, end))
 
 
 @dataclass(frozen=True, slots=True)

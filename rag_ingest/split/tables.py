@@ -36,9 +36,10 @@ def table_rows(text: str) -> TableRows:
     table = read_table(text)
     carried = tuple(_carried(reaching, table) for reaching in table.reaching())
     cuts = tuple(row.start for row in table.body[1:])
-    titles = frozenset(
-        cut for row, cut in zip(table.body, cuts, strict=False) if row.may_reach_down and table.group_title(row)
-    )
+    titles: frozenset[int] = frozenset()
+    if table.body and ("\r" in text or table.body[0].may_any_reach_down):
+        behind = zip(table.body, cuts, strict=False)
+        titles = frozenset(cut for row, cut in behind if row.may_reach_down and table.group_title(row))
     return TableRows(cuts, header_line(table.columns), table.caption, carried[1:], titles, table)
 
 
