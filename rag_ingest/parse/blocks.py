@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Iterator
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from rag_ingest.parse.headings import read_title
 from rag_ingest.parse.lines import Lines, read_lines
@@ -21,8 +21,7 @@ _KINDS: dict[str, BlockKind] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class RawBlock:
+class RawBlock(NamedTuple):
     """A block before its place in the document is known.
 
     Attributes:

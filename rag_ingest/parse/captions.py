@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import replace
 
 from rag_ingest.parse.blocks import RawBlock
 
@@ -31,5 +30,5 @@ def mark_captions(source: str, blocks: Sequence[RawBlock]) -> list[RawBlock]:
         around = [b.kind for b in (*marked[max(0, i - 1) : i], *marked[i + 1 : i + 2])]
         titled = found["next"] is not None and not found["next"].islower()
         if found["mark"] is not None or (titled and any(kind in _BESIDE for kind in around)):
-            marked[i] = replace(block, kind="caption")
+            marked[i] = block._replace(kind="caption")
     return marked

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import replace
 
 from rag_ingest.parse.blocks import RawBlock
 from rag_ingest.parse.headings import strip_number
@@ -72,9 +71,9 @@ def _mark_captions(source: str, blocks: list[RawBlock], first: int, last: int, t
             if tag := _DIV.match(source, block.start, block.end):
                 in_caption = not tag[1] and bool(_CAPTION_CLASS.search(tag[2]))
         elif in_caption and block.kind == "paragraph" and source[block.start : block.end].strip("#"):
-            blocks[i] = replace(block, kind="caption")
+            blocks[i] = block._replace(kind="caption")
     behind = table + 1
     if any(block.kind == "caption" for block in blocks[first : last + 1]) or behind >= last:
         return
     if blocks[behind].kind == "paragraph":
-        blocks[behind] = replace(blocks[behind], kind="caption")
+        blocks[behind] = blocks[behind]._replace(kind="caption")

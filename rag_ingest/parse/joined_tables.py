@@ -114,7 +114,7 @@ class TableJoiner:
             at = head.start + stop
         trimmed = (self._trimmed(part) for part in [*kept, Part(head.sheet, at, head.end)])
         parts = [part for part in trimmed if part.start < part.end]
-        block = replace(table.block, repaired=table.block.repaired or strand.block.repaired)
+        block = table.block._replace(repaired=table.block.repaired or strand.block.repaired)
         ended = self._trimmed(tail)
         return Strand(block, (*table.parts[:-1], ended, *parts), (*table.glue, *["\n"] * len(parts)))
 

@@ -94,7 +94,7 @@ class ParagraphJoiner:
         parts = list(first.parts)
         glue = self._glue(parts, self._start(strand))
         whole = Strand(
-            replace(first.block, repaired=first.block.repaired or strand.block.repaired),
+            first.block._replace(repaired=first.block.repaired or strand.block.repaired),
             (*parts, *strand.parts),
             (*first.glue, glue, *strand.glue),
         )

@@ -33,7 +33,7 @@ def mark_notes(sheets: Sequence[Sheet], strands: Sequence[Strand]) -> list[Stran
         marked += page[:first]
         for strand in page[first:]:
             note = strand.block.kind == "paragraph"
-            marked.append(replace(strand, block=replace(strand.block, kind="footnote")) if note else strand)
+            marked.append(replace(strand, block=strand.block._replace(kind="footnote")) if note else strand)
     return marked
 
 

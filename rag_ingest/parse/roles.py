@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import replace
 
 from rag_ingest.parse.blocks import RawBlock
 from rag_ingest.parse.headings import is_reference_title, strip_number
@@ -47,7 +46,7 @@ def mark_roles(source: str, blocks: Sequence[RawBlock]) -> list[RawBlock]:
         if block.kind == "heading":
             section, plain = role_of_title(block.title), False
         elif block.kind == "footnote" and section == "reference" and not source.startswith("[^", block.start):
-            block = replace(block, kind="reference")
+            block = block._replace(kind="reference")
         elif block.kind in _FLOWING:
             own, opens = _run_in(source, block) if block.kind == "paragraph" else (None, False)
             if opens:
@@ -58,7 +57,7 @@ def mark_roles(source: str, blocks: Sequence[RawBlock]) -> list[RawBlock]:
                 if plain and section == "acknowledgement":
                     section = None
             if own:
-                block = replace(block, kind=own)
+                block = block._replace(kind=own)
         marked.append(block)
     if not any(block.kind == "reference" for block in marked):
         _mark_unheaded_references(source, marked)
@@ -115,7 +114,7 @@ def _mark_unheaded_references(source: str, blocks: list[RawBlock]) -> None:
         numbered = entries >= _MANY and all(_BRACKETED.match(source, blocks[k].start) for k in run)
         if (last and entries >= _MIN_ENTRIES) or numbered:
             for k in run:
-                blocks[k] = replace(blocks[k], kind="reference")
+                blocks[k] = blocks[k]._replace(kind="reference")
         run, entries = [], 0
 
 

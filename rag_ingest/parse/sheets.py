@@ -8,7 +8,7 @@ All offsets here count in a page's own Markdown; a document's offsets begin with
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from rag_ingest.parse.blocks import RawBlock, page_blocks
 from rag_ingest.parse.captions import mark_captions
@@ -102,7 +102,7 @@ def _without(block: RawBlock, text: str, cuts: Iterable[Part]) -> RawBlock:
     for cut in sorted(cuts, key=lambda part: -part.start):
         if cut.start < end <= cut.end and cut.start >= start:
             end = start + len(text[start : cut.start].rstrip())
-    return block if (start, end) == (block.start, block.end) else replace(block, start=start, end=max(start, end))
+    return block if (start, end) == (block.start, block.end) else block._replace(start=start, end=max(start, end))
 
 
 def _skip_space(text: str, start: int, end: int) -> int:

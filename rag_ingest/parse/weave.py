@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from rag_ingest.parse.blocks import RawBlock
 from rag_ingest.parse.sheets import Cut, Part, Sheet, Strand
@@ -48,7 +48,7 @@ def weave(sheets: Sequence[Sheet], strands: Sequence[Strand], cuts: Iterable[Cut
                 begin = begin if k else at + len(glue)
             texts.append(new)
             at += len(new)
-        blocks.append(replace(strand.block, start=begin, end=at))
+        blocks.append(strand.block._replace(start=begin, end=at))
     pieces = tuple(Piece(sheets[p.sheet].number, Span(p.start, p.end), start) for p, start in laid)
     return Woven("".join(texts), blocks, _page_spans(sheets, laid), pieces, _removals(sheets, laid, cuts))
 

@@ -35,23 +35,22 @@ class Finisher:
 
     def chunks(self, drafts: Iterable[Draft]) -> Iterator[Chunk]:
         """The chunks of all drafts, in order; each is made when the next one is known."""
-        known, placed = tee((draft, self._place(draft)) for draft in drafts)
-        found = links((place for _, place in placed), self._document)
-        for (draft, place), linked in zip(known, found, strict=True):
-            yield self._chunk(draft, place, linked)
+        known, placed = tee((draft, *self._placed(draft)) for draft in drafts)
+        found = links((place for _, _, place in placed), self._document)
+        for (draft, text, place), linked in zip(known, found, strict=True):
+            yield self._chunk(draft, text, place, linked)
 
-    def _place(self, draft: Draft) -> Place:
-        document, start, end = self._document, draft.start, draft.end
-        return Place(
-            chunk_id(document.doc_id, start, end, draft.context, document.markdown[start:end]), Span(start, end)
-        )
+    def _placed(self, draft: Draft) -> tuple[str, Place]:
+        start, end = draft.start, draft.end
+        text = self._document.markdown[start:end]
+        return text, Place(chunk_id(self._document.doc_id, start, end, draft.context, text), Span(start, end))
 
-    def _chunk(self, draft: Draft, place: Place, linked: Links) -> Chunk:
+    def _chunk(self, draft: Draft, text: str, place: Place, linked: Links) -> Chunk:
         kinds = self._kinds_in(draft)
         return Chunk(
             chunk_id=place.chunk_id,
             doc_id=self._document.doc_id,
-            text=self._document.markdown[draft.start : draft.end],
+            text=text,
             context=draft.context,
             span=place.span,
             headings=draft.path,

@@ -7,9 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
-from functools import cached_property
-from itertools import repeat
+from dataclasses import dataclass, field
 
 from rag_ingest.split.table_cells import Cell, html_cells, is_number, pipe_cells
 
@@ -20,7 +18,7 @@ _SPAN = re.compile(r"[sS][pP][aA][nN]")
 _MAX_COLUMNS = 500
 
 
-@dataclass(frozen=True)
+@dataclass(slots=True, eq=False)
 class Row:
     """One row, its cells read when they are asked for: most tables are cut without looking at most cells.
 
@@ -37,11 +35,14 @@ class Row:
     end: int
     in_head: bool = False
     is_html: bool = False
+    _cells: tuple[Cell, ...] | None = field(default=None, init=False, repr=False)
 
-    @cached_property
+    @property
     def cells(self) -> tuple[Cell, ...]:
         """Left to right."""
-        return tuple((html_cells if self.is_html else pipe_cells)(self.source, self.start, self.end))
+        if self._cells is None:
+            self._cells = tuple((html_cells if self.is_html else pipe_cells)(self.source, self.start, self.end))
+        return self._cells
 
     @property
     def may_reach_down(self) -> bool:
@@ -50,7 +51,7 @@ class Row:
             return _has_gap(self.source, self.start, self.end)
         return bool(_LONE_CELL.match(self.source, self.start, self.end))
 
-    @cached_property
+    @property
     def may_any_reach_down(self) -> bool:
         """The same of all rows from this one on, where lines end with LF."""
         if self.is_html:
@@ -75,7 +76,7 @@ class Reaching:
     cells: dict[int, str]
 
 
-_NOTHING = Reaching("", {})
+NOTHING = Reaching("", {})
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,11 +95,13 @@ class Table:
     body: tuple[Row, ...]
     caption: str = ""
 
-    def reaching(self) -> Iterator[Reaching]:
-        """For each row of the body, what reaches into it."""
+    def reaching(self) -> list[Reaching]:
+        """For each row of the body, what reaches into it; empty where a look at the text shows that nothing does."""
         if not self.body or not self.body[0].may_any_reach_down:
-            yield from repeat(_NOTHING, len(self.body))
-            return
+            return []
+        return list(self._reaching())
+
+    def _reaching(self) -> Iterator[Reaching]:
         above: dict[int, tuple[int, str]] = {}
         group = ""
         for row in self.body:

@@ -6,7 +6,7 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Iterator
 from itertools import islice, takewhile
 
-from rag_ingest.split.table_model import Reaching, Row, Table
+from rag_ingest.split.table_model import NOTHING, Reaching, Row, Table
 from rag_ingest.split.table_read import read_table
 from rag_ingest.split.tables import named
 from rag_ingest.types import Block, Document
@@ -51,7 +51,7 @@ class SaidTable:
 
     def __init__(self, table: Table) -> None:
         self._table = table
-        self._reaching = list(table.reaching())
+        self._reaching = table.reaching() or [NOTHING] * len(table.body)
         self._starts = [row.start for row in table.body]
 
     def lines(self, start: int, end: int) -> Iterator[str]:

@@ -34,13 +34,14 @@ class TableRows:
 def table_rows(text: str) -> TableRows:
     """Reads a table's text, pipe or HTML."""
     table = read_table(text)
-    carried = tuple(_carried(reaching, table) for reaching in table.reaching())
-    cuts = tuple(row.start for row in table.body[1:])
+    reaching = table.reaching()
+    cuts = tuple([row.start for row in table.body[1:]])
+    carried = tuple([_carried(above, table) for above in reaching[1:]]) or ("",) * len(cuts)
     titles: frozenset[int] = frozenset()
-    if table.body and ("\r" in text or table.body[0].may_any_reach_down):
+    if reaching or "\r" in text:
         behind = zip(table.body, cuts, strict=False)
         titles = frozenset(cut for row, cut in behind if row.may_reach_down and table.group_title(row))
-    return TableRows(cuts, header_line(table.columns), table.caption, carried[1:], titles, table)
+    return TableRows(cuts, header_line(table.columns), table.caption, carried, titles, table)
 
 
 def header_line(columns: tuple[str, ...]) -> str:
