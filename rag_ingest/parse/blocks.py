@@ -85,13 +85,13 @@ def _token_blocks(lines: Lines) -> Iterator[RawBlock]:
 
 def _span(lines: Lines, first: int, after: int, kind: BlockKind) -> tuple[int, int]:
     """Without white space around; code keeps the indentation of its first line."""
-    start, end = lines.starts[first], lines.starts[after]
-    text = lines.source[start:end]
-    end = start + len(text.rstrip())
-    lead = len(text) - len(text.lstrip())
-    if lead and kind == "code" and not text[:lead].strip(" \t"):
-        lead = 0
-    return min(start + lead, end), end
+    source, begin, end = lines.source, lines.starts[first], lines.starts[after]
+    while end > begin and source[end - 1].isspace():
+        end -= 1
+    start = begin
+    while start < end and source[start].isspace():
+        start += 1
+    return (begin if kind == "code" and not source[begin:start].strip(" \t") else start), end
 
 
 def _leftover(source: str, start: int, end: int) -> list[RawBlock]:

@@ -35,11 +35,16 @@ def cut_prefix(text: str, start: int, end: int, tokens: int, room: int, count: T
     window = text[start : min(end, start + int((end - start) * min(1.0, 1.5 * share)) + _WINDOW_SLACK)]
     guess = max(1, int((end - start) * min(1.0, _FIRST_GUESS * share)))
     found: tuple[int, int] | None = None
-    for cuts_of in (word_cuts, space_cuts, grapheme_cuts):
+    for cuts_of in (grapheme_cuts,) if _is_one_word(window) else (word_cuts, space_cuts, grapheme_cuts):
         found = _longest(window, _inside(cuts_of, window), guess, room, count)
         if found and (found[0] >= _WORD_SHARE * guess or found[1] >= _WORD_SHARE * room):
             break
     return (start + found[0], found[1]) if found else None
+
+
+def _is_one_word(window: str) -> bool:
+    """True for a stretch of a sequence, a key or an encoded file: there is nothing to cut behind but characters."""
+    return window.isascii() and len(window.split(maxsplit=1)) < 2
 
 
 def _inside(cuts_of: Callable[[str], Sequence[int]], window: str) -> Sequence[int]:

@@ -21,7 +21,7 @@ def merge_small(
             group.append(draft)
             tokens += draft.own_tokens + 1
             continue
-        yield from _joined(group, text, count, limits, contexts)
+        yield from group if len(group) < 2 else _joined(group, text, count, limits, contexts)
         group, tokens = [draft], draft.tokens
     yield from _joined(group, text, count, limits, contexts)
 
