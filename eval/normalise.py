@@ -14,16 +14,21 @@ _TAG = re.compile(
     r"pre|code|ul|ol|li|h[1-6])(?:\s+[\w-]+=[^<>]*)?\s*/?>",
     re.IGNORECASE | re.DOTALL,
 )
+_INVISIBLE = re.compile("[\u200b-\u200f\u2060\ufeff]")
 _BROKEN_WORD = re.compile("[\u00ad\ufffe]\\s*")
 _HYPHENATED = re.compile(r"(?<=[^\W\d_])[\u2010\u2011-]\s*(?=[^\W\d_])")
 _THOUSANDS = re.compile(r"(?<=\d),(?=\d{3}(?!\d))")
+_THIN_THOUSANDS = re.compile("(?<=\\d)[\u2009\u202f](?=\\d{3}(?!\\d))|(?<=\\d)\\\\,(?=\\d{3}(?!\\d))")
 _MARKUP = re.compile(r"[_^{}$*`]")
 _COMMAND = re.compile(r"\\([A-Za-z]+)\*?\s*")
 _NOT_SHOWN = re.compile(r"\\(?:label|tag|begin|end)\{[^{}]*\}|\\[,;:!> ~]|\\\\|\\cr\b|[&~$]")
 _ACCENTED = re.compile("(.)([\u0302\u0303\u0304\u0305\u20d7])")
 _ACCENTS = {"\u0302": "hat", "\u0303": "tilde", "\u0304": "bar", "\u0305": "bar", "\u20d7": "vec"}
 _MARK = re.compile("[\u0300-\u036f\u20d0-\u20ff]")
-_TEXT_TOKEN = re.compile(r"\d+(?:\.\d+)*|[^\W\d]+|[+<>=±×%≤≥≈≠]")
+_UNSPACED = "\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"
+"""Kana and Han: written without spaces, so that a line break or a recogniser's space says nothing about words."""
+
+_TEXT_TOKEN = re.compile(rf"\d+(?:\.\d+)*|[{_UNSPACED}]|[^\W\d{_UNSPACED}]+|[+<>=±×%≤≥≈≠]")
 _TEX_TOKEN = re.compile(r"\\[A-Za-z]+|\d+(?:\.\d+)*|[^\W\d_]{7,}|[^\W\d_]|[^\s\w]|_")
 _NO_TOKEN = frozenset({"{", "}", "\\", "`", "#"})
 
@@ -33,7 +38,7 @@ def text_tokens(text: str) -> tuple[str, ...]:
 
     `T_{\mathrm{head}}`, `T<sub>head</sub>` and the `Thead` of a text layer give the same token.
     """
-    plain = unicodedata.normalize("NFKC", _without_tags(text))
+    plain = unicodedata.normalize("NFKC", _THIN_THOUSANDS.sub("", _without_tags(text)))
     plain = _COMMAND.sub(_spoken, plain).replace("\\", "").replace("}{", " ").replace("~", " ")
     plain = _THOUSANDS.sub("", _HYPHENATED.sub("", _MARKUP.sub("", plain)))
     return tuple(_TEXT_TOKEN.findall(plain.casefold()))
@@ -56,8 +61,8 @@ def tex_tokens(text: str) -> tuple[str, ...]:
 
 
 def _without_tags(text: str) -> str:
-    """HTML resolved; invisible hyphens (soft ones, and PDFium's mark for a broken word) gone."""
-    return _BROKEN_WORD.sub("", html.unescape(_TAG.sub(" ", _INLINE_TAG.sub("", text))))
+    """HTML resolved; invisible hyphens (soft ones, and PDFium's mark for a broken word) and marks of no width gone."""
+    return _BROKEN_WORD.sub("", _INVISIBLE.sub("", html.unescape(_TAG.sub(" ", _INLINE_TAG.sub("", text)))))
 
 
 def _spoken(match: re.Match[str]) -> str:

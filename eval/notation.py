@@ -22,7 +22,9 @@ SYMBOLS = {
     "sum": "∑", "prod": "∏", "int": "∫", "sqrt": "√", "partial": "∂", "nabla": "∇", "infty": "∞", "in": "∈",
     "cap": "∩", "cup": "∪", "subset": "⊂", "forall": "∀", "exists": "∃", "rightarrow": "→", "leftarrow": "←",
     "propto": "∝", "equiv": "≡", "otimes": "⊗", "oplus": "⊕", "circ": "∘", "star": "⋆", "ldots": "…",
-    "langle": "⟨", "rangle": "⟩", "ell": "ℓ", "degree": "°",
+    "langle": "⟨", "rangle": "⟩", "ell": "ℓ", "degree": "°", "odot": "⊙", "gg": "≫", "ll": "≪", "wedge": "∧",
+    "vee": "∨", "mapsto": "↦", "perp": "⊥", "Rightarrow": "⇒", "Leftrightarrow": "⇔", "supset": "⊃", "notin": "∉",
+    "emptyset": "∅", "oint": "∮", "dagger": "†", "lfloor": "⌊", "rfloor": "⌋", "lceil": "⌈", "rceil": "⌉",
 }  # fmt: skip
 """Command name to sign."""
 
@@ -30,6 +32,7 @@ SYNONYMS = {
     "dfrac": "frac", "tfrac": "frac", "cfrac": "frac", "le": "leq", "ge": "geq", "ne": "neq", "to": "rightarrow",
     "cdots": "ldots", "dots": "ldots", "widehat": "hat", "widetilde": "tilde", "overline": "bar", "prime": "'",
     "ast": "*", "lVert": "|", "rVert": "|", "Vert": "|", "lvert": "|", "rvert": "|", "vert": "|", "mid": "|",
+    "land": "wedge", "lor": "vee", "implies": "Rightarrow", "iff": "Leftrightarrow", "varnothing": "emptyset",
 }  # fmt: skip
 """Command name to the name, or the sign, that stands for all of its kind."""
 
@@ -48,7 +51,7 @@ FUNCTIONS = frozenset(_words("exp log ln max min sup inf sin cos tan arg det dim
 TO_COMMANDS = {ord(letter): f" \\{name} " for name, letter in GREEK.items() if name not in _VARIANTS}
 TO_COMMANDS |= {ord(sign): f" \\{name} " for name, sign in SYMBOLS.items()}
 TO_COMMANDS |= {
-    ord("⋅"): r" \cdot ", ord("∥"): " | ", ord("ϵ"): r" \epsilon ", ord("ϕ"): r" \phi ", ord("µ"): r" \mu ",
+    ord("⋅"): r" \cdot ", ord("∥"): " | ", ord("‖"): " | ", ord("ϵ"): r" \epsilon ", ord("ϕ"): r" \phi ", ord("µ"): r" \mu ",
     ord("−"): "-", ord("∗"): "*", ord("′"): "'",
 }  # fmt: skip
 """For `str.translate`: Unicode mathematics to commands."""
