@@ -1,6 +1,6 @@
 """How well was a paper read? Output against ground truth, apart from what retrieval makes of it.
 
-content    Markdown -> text, tables and formulas in one normal form
+content, raw_tables, display_math    Markdown -> text, tables and formulas in one normal form
 text       edit similarity and reading order
 teds, tables   tree edit distance of tables; which table is which
 formulas, katex   display formulas by TeX tokens, and as KaTeX sets them

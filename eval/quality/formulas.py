@@ -1,13 +1,14 @@
 r"""Display formulas: which of the truth's are in the output, equal or nearly.
 
 A formula is compared as the TeX tokens of `eval.normalise.tex_tokens` (spacing, style, synonyms and Unicode resolved),
-commas and full stops at its end left out. The truth's display formulas are assigned to the output's, display or inline,
-one to one, so that the similarities (1 - Levenshtein distance of tokens over the longer length) add up to the most.
-Where an output writes the lines of one formula as several, one of them counts.
+commas and full stops at the ends of its lines left out. The truth's display formulas are assigned to the output's,
+display or inline, one to one, so that the similarities (1 - Levenshtein distance of tokens over the longer length) add
+up to the most. Where an output writes the lines of one formula as several, one of them counts.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -28,6 +29,10 @@ _FIRST_LETTER = 0x10000
 """Tokens become letters of their own, behind all surrogates, so that strings of them can be compared."""
 
 
+_COLUMNS = re.compile(r"\\begin\{array\}\s*(?:\[[^\]]*\])?\s*\{[^{}]*\}")
+_LINE_END = re.compile(r"[.,;](?=[\s}]*(?:\\\\|\\end\b))")
+
+
 @dataclass(frozen=True, slots=True)
 class FormulaScore:
     """Of one display formula of the truth.
@@ -44,8 +49,8 @@ class FormulaScore:
 
 
 def formula_tokens(tex: str) -> tuple[str, ...]:
-    """Tokens of a formula without punctuation at its end."""
-    tokens = tex_tokens(tex)
+    """Tokens of a formula; the columns of its arrays, and punctuation that ends a line or the whole, are left out."""
+    tokens = tex_tokens(_LINE_END.sub("", _COLUMNS.sub(" ", tex)))
     end = len(tokens)
     while end and tokens[end - 1] in (".", ",", ";"):
         end -= 1

@@ -24,9 +24,10 @@ from rag_ingest.errors import ConfigError
 KATEX_VARIABLE = "RAG_INGEST_KATEX"
 TIME_LIMIT_S = 5
 MEMORY_LIMIT_BYTES = 256 * 1024 * 1024
+_MACROS = r"{'\\ensuremath': '#1', '\\lefteqn': '#1', '\\mbox': '\\text{#1}'}"
 _RENDER = (
     "(tex) => katex.renderToString(tex, {output: 'mathml', displayMode: true, throwOnError: true, strict: 'ignore',"
-    " maxExpand: 1000, macros: {'\\\\ensuremath': '#1'}}).match(/<math[^]*<\\/math>/)[0]"
+    f" maxExpand: 1000, macros: {_MACROS}}}).match(/<math[^]*<\\/math>/)[0]"
 )
 """A match is a flat string; quickjs-ng 0.17 does not take the rope that KaTeX returns."""
 _NOT_DRAWN = re.compile(r"\\(?:label|tag\*?|vspace\*?|hspace\*?)\{[^{}]*\}|\\(?:nonumber|notag|allowbreak)(?![A-Za-z])")
@@ -34,6 +35,7 @@ _ENVIRONMENTS = {"eqnarray": "align", "multline": "gather", "displaymath": "equa
 _ENVIRONMENT = re.compile(r"\\(begin|end)\{(" + "|".join(_ENVIRONMENTS) + r")(\*?)\}")
 _INVISIBLE = re.compile("[\\s\u2061-\u2064\u200b\u00a0]")
 _PUNCTUATION = ".,;"
+_ALIKE = str.maketrans({"\u2212": "-", "\u2216": "\\", "\u2223": "|", "\u2032": "'"})
 _SCRIPTS = {"munder": "msub", "mover": "msup", "munderover": "msubsup"}
 _FLAT = frozenset({"math", "semantics", "mrow", "mstyle", "mpadded", "mphantom", "menclose", "merror", "mtext"})
 _LEAVES = frozenset({"mi", "mo", "mn", "mtext", "ms"})
@@ -111,7 +113,7 @@ def _reduce(node: ElementTree.Element) -> str:
     if tag in ("annotation", "mspace", "mphantom"):
         return ""
     if tag in _LEAVES and not len(node):
-        return _INVISIBLE.sub("", unicodedata.normalize("NFKC", node.text or "")).replace("\u2212", "-")
+        return _INVISIBLE.sub("", unicodedata.normalize("NFKC", node.text or "")).translate(_ALIKE)
     parts = [_reduce(child) for child in node]
     if tag == "mtable":
         return _table(node)
@@ -127,4 +129,4 @@ def _table(node: ElementTree.Element) -> str:
     lines = [row for row in rows if row]
     if len(lines) < 2:
         return "".join(lines[0]) if lines else ""
-    return f"mtable{_OPEN}{_NEXT.join(''.join(row) for row in lines)}{_CLOSE}"
+    return f"mtable{_OPEN}{_NEXT.join(''.join(row).rstrip(_PUNCTUATION) for row in lines)}{_CLOSE}"

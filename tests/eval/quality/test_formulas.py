@@ -33,6 +33,7 @@ def content(*formulas: str, inline: tuple[str, ...] = ()) -> Content:
         ("$$x = 1$$ (3)", ("x = 1",)),
         ("as in $$x = 1$$ and so on", ("x = 1",)),
         ("\\begin{align}x &= 1\\end{align}", ("\\begin{align}x &= 1\\end{align}",)),
+        ("$$\\documentclass{m}\n\\begin{document}$$x = 1$$\\end{document}$$", ("x = 1",)),
         ("as shown before \\[6, 7\\] by others", ()),
         ("costs $5 and $6", ()),
     ],
@@ -53,6 +54,15 @@ def test_one_wrong_token_of_five(katex: Katex) -> None:
 def test_spacing_style_and_punctuation_do_not_matter(katex: Katex) -> None:
     (score,) = compare_formulas(content(MAXWELL), content(r"\nabla\times E=-\dfrac{\partial B}{\partial t}\,."), katex)
     assert score == FormulaScore(exact=True, similarity=1.0, rendered=True)
+
+
+def test_how_lines_are_set_does_not_matter(katex: Katex) -> None:
+    other = r"\begin{array}{r l}{x}&{=1,}\\ {y}&{=\{2\}\setminus A.}\end{array}"
+    (score,) = compare_formulas(
+        content(r"\begin{aligned}x &= 1 \\ y &= \{2\}\backslash A\end{aligned}"), content(other), katex
+    )
+    assert score.rendered is True
+    assert score.similarity > 0.8
 
 
 def test_a_dropped_formula_scores_zero_and_the_others_keep_theirs(katex: Katex) -> None:
@@ -85,6 +95,7 @@ def test_what_katex_can_not_set_is_not_judged_by_looks(katex: Katex) -> None:
         (r"\operatorname{Ann}_R x", r"\mathrm{Ann}_{R}\, x"),
         (r"\sum_{i=1}^{n} i", r"\sum\nolimits_{i=1}^n i"),
         (r"\ensuremath{x} \label{eq:x}", "x"),
+        (r"\mbox{$| x \rangle$}", r"|x\rangle"),
         (r"\begin{eqnarray*}x&=&1\\y&=&2\end{eqnarray*}", r"\begin{aligned}x&=1\\y&=2\end{aligned}"),
     ],
 )
