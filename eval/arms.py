@@ -64,7 +64,7 @@ def build(arm: Arm, dataset: Dataset, embedder: Embedder, cache: Path) -> Built:
         doc = names[str(Path(document.source).resolve())]
         documents[doc] = document.markdown
         for cut in SPLITTERS[arm.splitter](arm, document, embedder):
-            passages.append(Passage(doc, cut.text, embedder.count_tokens(cut.text), cut.indexed))
+            passages.append(Passage(doc, cut.text, embedder.count_tokens(cut.text), cut.indexed, cut.wider))
     split = perf_counter()
     rank = MODES[arm.mode](passages, embedder, cache)
     seconds = {"read_and_split": split - started, "embed": perf_counter() - split}

@@ -26,17 +26,24 @@ class Passage:
         text: what a reader is shown: judged, and paid for.
         tokens: of `text`, by the arm's embedder.
         embedded: what it is found by, where that is not `text`.
+        wider: where a hybrid search looks for words, where that is not what it is found by.
     """
 
     doc: str
     text: str
     tokens: int
     embedded: str = ""
+    wider: str = ""
 
     @property
     def indexed(self) -> str:
         """What vector and words are made of."""
         return self.embedded or self.text
+
+    @property
+    def worded(self) -> str:
+        """What the words of a hybrid search are made of."""
+        return self.wider or self.indexed
 
 
 @dataclass(frozen=True, slots=True)

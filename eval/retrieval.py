@@ -47,7 +47,7 @@ def _text(passages: Sequence[Passage], embedder: Embedder, cache: Path) -> Ranke
     """BM25; what is no candidate follows in document order."""
 
     def rank(questions: Sequence[str]) -> Iterator[list[Passage]]:
-        with _word_index(passages) as table:
+        with _word_index([passage.indexed for passage in passages]) as table:
             for question in questions:
                 yield _complete(list(_by_words(table, question)), passages)
 
@@ -60,7 +60,7 @@ def _hybrid(passages: Sequence[Passage], embedder: Embedder, cache: Path) -> Ran
     matrix = vectors.embed_documents([passage.indexed for passage in passages])
 
     def rank(questions: Sequence[str]) -> Iterator[list[Passage]]:
-        with _word_index(passages) as table:
+        with _word_index([passage.worded for passage in passages]) as table:
             for question, vector in zip(questions, vectors.embed_queries(questions), strict=True):
                 yield _complete(fuse(matrix @ vector, _by_words(table, question)), passages)
 
@@ -116,12 +116,12 @@ def _by_words(table: Table, question: str) -> dict[int, float]:
 
 
 @contextmanager
-def _word_index(passages: Sequence[Passage]) -> Iterator[Table]:
+def _word_index(texts: Sequence[str]) -> Iterator[Table]:
     import lancedb
     import pyarrow as pa
     from lancedb.index import FTS
 
-    rows = {"id": range(len(passages)), "search_text": [fold(passage.indexed) for passage in passages]}
+    rows = {"id": range(len(texts)), "search_text": [fold(text) for text in texts]}
     schema = pa.schema([("id", pa.int64()), ("search_text", pa.string())])
     with TemporaryDirectory() as folder:
         table = lancedb.connect(folder).create_table("passages", pa.table(rows, schema=schema))

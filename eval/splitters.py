@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, TypeAlias
 from eval.suite import Arm
 from rag_ingest import Pipeline
 from rag_ingest.config import load_config
+from rag_ingest.store.wider import wider_texts
 from rag_ingest.types import Document, Embedder
 
 if TYPE_CHECKING:
@@ -25,10 +26,12 @@ class Cut:
     Attributes:
         text: what a reader is shown: judged, and paid for from the token budget.
         indexed: what the vector and the words are made of.
+        wider: what the words of a hybrid search are made of, where that is not `indexed`.
     """
 
     text: str
     indexed: str
+    wider: str = ""
 
 
 Splitter: TypeAlias = Callable[[Arm, Document, Embedder], Iterator[Cut]]
@@ -37,8 +40,9 @@ Splitter: TypeAlias = Callable[[Arm, Document, Embedder], Iterator[Cut]]
 def _structure(arm: Arm, document: Document, embedder: Embedder) -> Iterator[Cut]:
     config = load_config(base={"embedder": arm.embedder, "split": arm.split})
     pipeline = Pipeline(config, embedder=embedder)  # not closed: all that it holds is the embedder, which stays open
-    for chunk in pipeline.chunks(document):
-        yield Cut(f"{chunk.context}\n{chunk.text}" if chunk.context else chunk.text, chunk.embed_text)
+    chunks = list(pipeline.chunks(document))
+    for chunk, wider in zip(chunks, wider_texts(chunks), strict=True):
+        yield Cut(chunk.full_text, chunk.embed_text, wider)
 
 
 def _sentence(arm: Arm, document: Document, embedder: Embedder) -> Iterator[Cut]:

@@ -27,6 +27,7 @@ def node_row(node: BaseNode) -> dict[str, Any]:
     headings = [h for h in str(metadata.get("headings") or "").split(" > ") if h]
     kinds = [k for k in str(metadata.get("kinds") or "").split(", ") if k]
     start = node.start_char_idx if isinstance(node, TextNode) else None
+    search_text = searchable(node.get_content(MetadataMode.EMBED))
     struct = node_to_metadata_dict(node, remove_text=False, flat_metadata=False)
     return {
         "id": node.node_id,
@@ -36,7 +37,8 @@ def node_row(node: BaseNode) -> dict[str, Any]:
         "context": str(metadata.get("context") or ""),
         "title": str(metadata.get("title") or ""),
         "source": str(metadata.get("source") or metadata.get("file_path") or ""),
-        "search_text": searchable(node.get_content(MetadataMode.EMBED)),
+        "search_text": search_text,
+        "wider_text": search_text,
         "page_lines": _lines(pages),
         "heading_lines": _lines(headings),
         "kind_lines": _lines(kinds),

@@ -12,6 +12,7 @@ from rag_ingest.store.node_metadata import node_metadata
 from rag_ingest.store.schema import DocumentRecord, searchable, source_key, storable
 from rag_ingest.store.tables import upsert
 from rag_ingest.store.where import one_line
+from rag_ingest.store.wider import wider_texts
 from rag_ingest.types import Chunk
 
 if TYPE_CHECKING:
@@ -58,8 +59,9 @@ class Chunks:
         vectors: dict[str, NDArray[np.float32]] = {}
         for document in documents:
             self._check(document)
-            for chunk, vector in zip(document.chunks, document.vectors, strict=True):
-                row = _to_row(chunk, document.record)
+            wider = wider_texts(document.chunks)
+            for chunk, vector, wide in zip(document.chunks, document.vectors, wider, strict=True):
+                row = _to_row(chunk, document.record) | {"wider_text": searchable(wide)}
                 before = rows.get(row["id"])
                 if before is not None and (before["doc_id"], before["search_text"]) != (
                     chunk.doc_id,
@@ -116,8 +118,8 @@ class Chunks:
 
         indexed = {index.columns[0] for index in self.table.list_indices()}
         rows = self.table.count_rows()
-        if "search_text" not in indexed:
-            self.table.create_index("search_text", config=FTS(with_position=True))
+        for column in {"search_text", "wider_text"} - indexed:
+            self.table.create_index(column, config=FTS(with_position=column == "search_text"))  # for phrases
         if "vector" not in indexed and rows >= VECTOR_INDEX_ROWS and self.dimension % 8 == 0:
             self.table.create_index("vector", config=IvfRq(distance_type="cosine"))
 

@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 
 __all__ = ["DocumentRecord", "Identity", "chunks_schema", "documents_schema", "pages_schema"]
 
-SCHEMA_VERSION = "2"
-"""Of the tables; another one is refused. 2: chunks have links (`parent_id` to `sections`)."""
+SCHEMA_VERSION = "3"
+"""Of the tables; another one is refused. 2: chunks have links (`parent_id` to `sections`); 3: and `wider_text`."""
 
 DocumentState = Literal["done", "partial", "failed"]
 
@@ -139,9 +139,10 @@ def pages_schema() -> pa.Schema:
 def chunks_schema(identity: Identity) -> pa.Schema:
     """`chunks`: one row a chunk.
 
-    `search_text` (context and text, see `searchable`) is what full-text search reads. `page_lines`, `heading_lines` and
-    `kind_lines` hold the lists once more, each value between line breaks, because filters can't look into lists
-    (lancedb 0.40); `first_page` and `last_page` are null where pages are unknown.
+    `search_text` (context and text, see `searchable`) is what full-text search reads, and `wider_text` (see
+    `store.wider`) what hybrid search reads for words. `page_lines`, `heading_lines` and `kind_lines` hold the lists
+    once more, each value between line breaks, because filters can't look into lists (lancedb 0.40); `first_page` and
+    `last_page` are null where pages are unknown.
 
     `parent_id`, `previous_id`, `next_id`, `gap` and `sections` are a chunk's links (see `types.Chunk`): the texts of
     neighbours with the gaps between them are the document again. They are null where a foreign node has none.
@@ -150,7 +151,8 @@ def chunks_schema(identity: Identity) -> pa.Schema:
 
     from rag_ingest.store.node_metadata import metadata_type
 
-    texts = ["text", "context", "title", "source", "search_text", "page_lines", "heading_lines", "kind_lines"]
+    texts = ["text", "context", "title", "source", "search_text", "wider_text"]
+    lines = ["page_lines", "heading_lines", "kind_lines"]
     links = ["parent_id", "previous_id", "next_id", "gap"]
     section = [pa.field("id", pa.string()), pa.field("start", pa.int64()), pa.field("end", pa.int64())]
     return pa.schema(
@@ -158,7 +160,7 @@ def chunks_schema(identity: Identity) -> pa.Schema:
             pa.field("id", pa.string(), nullable=False),
             pa.field("doc_id", pa.string()),
             pa.field("vector", pa.list_(pa.float32(), identity.dimension)),
-            *(pa.field(name, pa.string()) for name in texts),
+            *(pa.field(name, pa.string()) for name in (*texts, *lines)),
             pa.field("headings", pa.list_(pa.string())),
             pa.field("pages", pa.list_(pa.int32())),
             pa.field("kinds", pa.list_(pa.string())),

@@ -48,7 +48,7 @@ def candidates(
         text: plain words; one phrase where the whole query stands in double quotes.
         vector: of the query; unused in mode "text".
         mode: scores are cosine similarity ("vector"), BM25 ("text") or the mean of both, each as a share of the best
-            ("hybrid").
+            ("hybrid", where a chunk's words are those of the chunk before it too, see `store.wider`).
         k: how many are wanted.
         where: a filter as `store.where` reads it, or a ready expression.
 
@@ -62,12 +62,12 @@ def candidates(
     condition = (parse_where(where) if where.strip() else None) if isinstance(where, str) else where
     depth = max(DEPTH, 3 * k)
     if mode == "text":
-        return [_to_hit(row) for row in _by_words(table, text, condition, depth)]
+        return [_to_hit(row) for row in _by_words(table, "search_text", text, condition, depth)]
     if vector is None:
         raise ConfigError(f"search mode {mode!r} needs the query's vector")
     near = _by_vector(table, vector, condition, depth)
     if mode == "hybrid":
-        near = fuse(near, _by_words(table, text, condition, depth, vector))
+        near = fuse(near, _by_words(table, "wider_text", text, condition, depth, vector))
     return [_to_hit(row) for row in near]
 
 
@@ -80,16 +80,21 @@ def _by_vector(table: Table, vector: NDArray[np.float32], where: Expr | None, de
 
 
 def _by_words(
-    table: Table, text: str, where: Expr | None, depth: int, vector: NDArray[np.float32] | None = None
+    table: Table,
+    column: str,
+    text: str,
+    where: Expr | None,
+    depth: int,
+    vector: NDArray[np.float32] | None = None,
 ) -> list[dict[str, Any]]:
-    """By BM25; with the query's vector each row has its "cosine" too."""
+    """By BM25 of a column, or of `search_text` for a phrase; with the query's vector each row has its "cosine" too."""
     from lancedb.query import MatchQuery, PhraseQuery
 
     words = searchable(text).strip()
     phrase = words[1:-1] if len(words) > 2 and words[0] == words[-1] == '"' and '"' not in words[1:-1] else ""
     if not words:
         return []
-    wanted = PhraseQuery(phrase, "search_text") if phrase else MatchQuery(words, "search_text")
+    wanted = PhraseQuery(phrase, "search_text") if phrase else MatchQuery(words, column)
     columns = [*_COLUMNS, "_score"] if vector is None else [*_COLUMNS, "_score", "vector"]
     query = table.search(wanted, query_type="fts").limit(depth).select(columns)
     if where is not None:

@@ -17,13 +17,13 @@ from rag_ingest.store import search as product
 from rag_ingest.store.schema import searchable
 
 PASSAGES = [
-    Passage("a", text, 1)
-    for text in (
-        "Schrödinger's cat sleeps in a box.",
-        "The box holds efficient cats and dogs.",
-        "Dogs bark; the dog sleeps.",
-        "Nothing of the kind, in another tongue.",
-        "A table of boxes: 1.5, 2.5, 3.5",
+    Passage("a", text, 1, wider=f"{before}\n{text}" if before else "")
+    for before, text in (
+        ("", "Schrödinger's cat sleeps in a box."),
+        ("Schrödinger's cat sleeps in a box.", "The box holds efficient cats and dogs."),
+        ("The box holds efficient cats and dogs.", "Dogs bark; the dog sleeps."),
+        ("Dogs bark; the dog sleeps.", "Nothing of the kind, in another tongue."),
+        ("", "A table of boxes: 1.5, 2.5, 3.5"),
     )
 ]
 QUESTIONS = ["does Schrodinger's cat sleep?", "dog", "how many boxes (2.5)?", "quantum", "?", 'a "dog" or `NOT (cat`']
@@ -58,8 +58,8 @@ def product_table(folder: Path, embedder: Any) -> Any:
     vectors = embedder.embed_documents([p.text for p in PASSAGES])
     rows = [
         {
-            "id": str(i), "text": p.text, "search_text": searchable(p.text), "vector": vector, "headings": [],
-            "pages": [], "kinds": [], "span_start": 0, "span_end": 0,
+            "id": str(i), "text": p.text, "search_text": searchable(p.text), "wider_text": searchable(p.worded),
+            "vector": vector, "headings": [], "pages": [], "kinds": [], "span_start": 0, "span_end": 0,
         }
         for i, (p, vector) in enumerate(zip(PASSAGES, vectors, strict=True))
     ]  # fmt: skip
@@ -84,6 +84,12 @@ def test_fusion_keeps_every_item_once_and_the_unanimous_first(cosines: list[floa
     if words and cosines[best] > 0 and words.get(best) == max(words.values()):
         assert cosines[fused[0]] == pytest.approx(cosines[best], abs=1e-6)
         assert words[fused[0]] == words[best]
+
+
+def test_a_hybrid_search_looks_for_words_in_the_wider_text(tmp_path: Path, hash_embedder: Callable[..., Any]) -> None:
+    passages = [Passage("a", "same", 1, wider="same"), Passage("a", "same", 1, wider="hidden words\nsame")]
+    assert next(MODES["hybrid"](passages, hash_embedder(), tmp_path)(["hidden"])) == [passages[1], passages[0]]
+    assert next(MODES["text"](passages, hash_embedder(), tmp_path)(["hidden"])) == passages
 
 
 def test_no_passages_no_ranking(tmp_path: Path, hash_embedder: Callable[..., Any]) -> None:
