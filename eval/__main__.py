@@ -1,41 +1,78 @@
-"""`python -m eval run SUITE.toml --out DIR` and `python -m eval misses DIR --arm NAME`."""
+"""`python -m eval`: runs suites and looks at what they found. Tables go to stdout, progress and errors to stderr.
+
+Exit codes: 0 done, 1 anything else (a gate's condition is not met), 2 wrong suite, set-up or arguments, 3 done with
+failures recorded, 130 interrupted.
+"""
 
 from __future__ import annotations
 
+import json
 import os
 import sys
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
-app = typer.Typer(add_completion=False, no_args_is_help=True, help="Does structured Markdown retrieve better?")
+from rag_ingest.errors import ConfigError, ModelError, RagIngestError
+
+
+class Commands(TyperGroup):
+    """Turns the package's own errors into one line and an exit code."""
+
+    def invoke(self, ctx: Any) -> Any:
+        """Runs the command that was asked for."""
+        try:
+            return super().invoke(ctx)
+        except RagIngestError as e:
+            print(f"error: {e}", file=sys.stderr)
+            raise typer.Exit(2 if isinstance(e, ConfigError | ModelError) else 1) from e
+        except KeyboardInterrupt:
+            print("interrupted: pages and vectors are kept, the same command goes on from there", file=sys.stderr)
+            raise typer.Exit(130) from None
+
+
+app = typer.Typer(
+    cls=Commands,
+    add_completion=False,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    help="Does structured Markdown retrieve better?",
+)
+
+OutOption = Annotated[
+    Path, typer.Option(help="folder for report.html, results.json, rows.parquet, misses.jsonl and the cache")
+]
 
 
 @app.command()
 def run(
     suite: Annotated[Path, typer.Argument(help="what to compare, TOML; see eval/suites")],
-    out: Annotated[Path, typer.Option(help="folder for report.html, results.json, rows.jsonl and misses.jsonl")],
+    out: OutOption,
 ) -> None:
     """Runs a suite; pages and vectors are kept in OUT/cache."""
-    from eval.report import summary, write
-    from eval.runner import run as run_suite
-    from eval.suite import load_suite
-    from rag_ingest.errors import ConfigError, ModelError, RagIngestError
+    from eval.summary import summary
 
-    try:
-        results, rows = run_suite(load_suite(suite), out / "cache", lambda line: print(line, file=sys.stderr))
-        write(results, rows, out)
-    except (ConfigError, ModelError) as e:
-        print(f"error: {e}", file=sys.stderr)
-        raise typer.Exit(2) from e
-    except RagIngestError as e:
-        print(f"error: {e}", file=sys.stderr)
-        raise typer.Exit(1) from e
+    results = _run(suite, out)
     print(summary(results))
     print(f"wrote {out / 'report.html'}", file=sys.stderr)
     if any(arm["failures"] for arm in results["arms"]):
         raise typer.Exit(3)
+
+
+def _run(suite: Path, out: Path) -> Mapping[str, Any]:
+    """Runs a suite and writes everything into `out`."""
+    from eval.progress import showing
+    from eval.report import write
+    from eval.runner import run as run_suite
+    from eval.suite import load_suite
+
+    with showing() as log:
+        results, rows = run_suite(load_suite(suite), out / "cache", log, suite.parent)
+    write(results, rows, out)
+    return results
 
 
 @app.command()
@@ -43,16 +80,124 @@ def misses(
     out: Annotated[Path, typer.Argument(help="folder that a run wrote")],
     arm: Annotated[str, typer.Option(help="name of one of its arms")],
 ) -> None:
-    """Prints each question that an arm missed at the primary budget, with what it found instead."""
+    """Prints each question that an arm missed at the primary budget, why, and what it found instead."""
     from eval.misses import describe
-    from rag_ingest.errors import ConfigError
 
-    try:
-        for line in describe(out, arm):
-            print(line)
-    except ConfigError as e:
-        print(f"error: {e}", file=sys.stderr)
-        raise typer.Exit(2) from e
+    for line in describe(out, arm):
+        print(line)
+
+
+@app.command()
+def compare(
+    own: Annotated[str, typer.Argument(metavar="A", help="folder that a run wrote, or FOLDER:ARM")],
+    base: Annotated[str, typer.Argument(metavar="B", help="what it is held against, likewise")],
+    measure: Annotated[str, typer.Option(help="recall at the primary budget unless given, e.g. ndcg@10")] = "",
+) -> None:
+    """Prints A less B on their common questions, by group; arms of the same name unless both are named."""
+    from eval.versus import parse, versus
+
+    for line in versus(parse(own), parse(base), measure):
+        print(line)
+
+
+@app.command()
+def gate(
+    what: Annotated[Path, typer.Argument(metavar="SUITE_OR_DIR", help="a suite to run, or a folder that a run wrote")],
+    least: Annotated[list[str], typer.Option("--min", metavar="MEASURE=NUMBER", help="e.g. recall@1024=0.70")],
+    arm: Annotated[list[str] | None, typer.Option(help="must meet it; all but the baseline unless given")] = None,
+    group: Annotated[str, typer.Option(help="of questions")] = "all",
+    out: OutOption = Path("out"),
+) -> None:
+    """Ends with 1 when an arm falls short of a condition; a line for each."""
+    from eval.gate import check, check_names, parse
+    from eval.metrics import all_measures
+    from eval.records import load
+    from eval.suite import load_suite
+
+    conditions = [parse(text) for text in least]
+    if what.is_dir():
+        results: Mapping[str, Any] = load(what).results
+    else:
+        suite = load_suite(what)
+        measures = [measure.name for measure in all_measures(suite.budgets, suite.primary_budget)]
+        check_names(conditions, arm or [], measures=measures, known_arms=[found.name for found in suite.arms])
+        results = _run(what, out)
+    outcomes = check(results, conditions, arm or [], group)
+    for outcome in outcomes:
+        print(outcome.line)
+    if not all(outcome.met for outcome in outcomes):
+        raise typer.Exit(1)
+
+
+@app.command()
+def init(
+    folder: Annotated[Path, typer.Argument(metavar="PDF_FOLDER", help="your papers, at any depth")],
+    out: Annotated[
+        Path | None, typer.Option(help="folder for questions and suite; PDF_FOLDER-eval unless given")
+    ] = None,
+    sources: Annotated[Path | None, typer.Option(help="where their TeX or JATS lies, if not beside them")] = None,
+    most: Annotated[
+        int, typer.Option("--max", min=0, help="questions in all; 0 for no limit but six a kind and paper")
+    ] = 0,
+    seed: Annotated[int, typer.Option(help="of the choice among them")] = 0,
+) -> None:
+    """Makes a label-free dataset from your own papers, and a suite to run on it."""
+    from eval.init.make import make
+    from eval.init.write import BIASES, counts, write
+
+    target = out or Path(f"{folder.resolve().name}-eval")
+    made = make(folder, sources, most, seed, lambda line: print(line, file=sys.stderr))
+    write(made, folder, target, seed)
+    for bias in BIASES:
+        print(f"mind: {bias}", file=sys.stderr)
+    print(f"{len(made.rows)} questions ({counts(made)}) about {len(made.pdfs)} papers in {target}")
+    print(f"next: python -m eval run {target / 'suite.toml'} --out results")
+    if made.lost:
+        raise typer.Exit(3)
+
+
+@app.command()
+def quality(
+    output: Annotated[Path, typer.Argument(metavar="OUTPUT_FOLDER", help="Markdown files that an engine wrote")],
+    truth: Annotated[Path, typer.Argument(metavar="TRUTH_FOLDER", help="files of the same names, as they should be")],
+    as_json: Annotated[bool, typer.Option("--json", help="prints all that was measured as JSON")] = False,
+    seed: Annotated[int, typer.Option(help="of the bootstrap")] = 0,
+) -> None:
+    """Compares Markdown with ground truth: text, reading order, tables, formulas."""
+    from eval.quality import arm_quality
+    from eval.quality.folders import read_folder, table, unmatched
+
+    read, known = read_folder(output), read_folder(truth)
+    measured = arm_quality(read, known, seed)
+    for line in unmatched(read, known):
+        print(line, file=sys.stderr)
+    print(json.dumps(measured, indent=1) if as_json else "\n".join(table(measured)))
+
+
+@app.command()
+def olmocr(
+    folder: Annotated[Path, typer.Argument(metavar="DATASET_FOLDER", help="holds pdfs/ and .jsonl files with tests")],
+    engine: Annotated[str, typer.Option(help="reads the PDFs: layout, textlayer, lightonocr, server")] = "",
+    markdown: Annotated[Path | None, typer.Option(help="ready output instead: NAME_pgPAGE_repeatN.md")] = None,
+    failures: Annotated[bool, typer.Option(help="lists the tests that failed, and why")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="prints all that was found as JSON")] = False,
+    seed: Annotated[int, typer.Option(help="of the bootstrap")] = 0,
+) -> None:
+    """Runs the tests of olmOCR-bench on what an engine reads, or on ready Markdown."""
+    from eval.quality.olmocr.lines import lines
+    from eval.quality.olmocr.pages import engine_pages, folder_pages
+    from eval.quality.olmocr.score import load_dataset, score
+
+    if bool(engine) == bool(markdown):
+        raise ConfigError("name either --engine or --markdown")
+    dataset = load_dataset(folder)
+    pages = (
+        folder_pages(dataset, markdown)
+        if markdown
+        else engine_pages(dataset, engine, lambda line: print(line, file=sys.stderr))
+    )
+    scored = score(dataset, pages, seed)
+    print(json.dumps(scored, indent=1) if as_json else "\n".join(lines(scored, failures=failures)))
 
 
 if __name__ == "__main__":

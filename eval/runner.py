@@ -3,64 +3,49 @@
 from __future__ import annotations
 
 import platform
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
 from time import perf_counter
 from typing import Any
 
 from eval.arms import Built, build
-from eval.datasets import STRATA, Dataset, Question, load_dataset
-from eval.metrics import Passage, Scores, score
-from eval.relevance import THRESHOLD, Judge
-from eval.statistics import CONFIDENCE, ROUNDS, bootstrap, holm, sign_flip
-from eval.suite import Suite
+from eval.comparison import Pair, compare, groups, over_arms
+from eval.datasets import Dataset, load_dataset
+from eval.metrics import Asked, all_measures, definition, score
+from eval.misses import REASONS, reason
+from eval.progress import track
+from eval.quality import arm_quality
+from eval.records import Row
+from eval.relevance import THRESHOLD, QuestionJudge
+from eval.statistics import ALPHA, CONFIDENCE, FLIPS, POWER, ROUNDS, STUDIES, bootstrap
+from eval.suite import GROUND_TRUTH, Suite
 from rag_ingest import Config, Pipeline
 from rag_ingest.types import Embedder
-
-GROUPS: Mapping[str, tuple[str, ...]] = {
-    "all": STRATA,
-    "text": ("prose", "table"),
-    **{name: (name,) for name in STRATA},
-}
-"""What is reported together. "text" leaves formulas out: an engine that writes no TeX can't be expected to match it."""
-
-SHOWN = 5
-"""Retrieved passages that a row keeps, for looking at what was found instead."""
 
 _PACKAGES = ("rag-ingest", "lancedb", "llama-index-core", "sentence-transformers", "ir-measures", "pypdfium2")
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
-    """One question in one arm.
-
-    Attributes:
-        retrieved: the first few passages, best first.
-    """
-
-    arm: str
-    question: Question
-    scores: Scores
-    retrieved: tuple[Passage, ...] = ()
-
-
-def run(suite: Suite, cache: Path, log: Callable[[str], None]) -> tuple[dict[str, Any], list[Row]]:
+def run(
+    suite: Suite, cache: Path, log: Callable[[str], None], folder: Path = Path()
+) -> tuple[dict[str, Any], list[Row]]:
     """(results for `results.json`, a row for every question and arm).
 
     Args:
         suite: what to compare.
         cache: folder that is kept between runs.
         log: told what goes on, a line at a time.
+        folder: where a dataset given as a relative path is looked for first: the suite file's.
 
     Raises:
         ConfigError: the dataset, an engine or an embedder can't be had.
     """
-    dataset = load_dataset(suite.dataset)
+    dataset = load_dataset(suite.dataset, folder)
     dataset = dataset.only(suite.docs) if suite.docs else dataset
-    judges = {question.id: Judge(question.evidence) for question in dataset.questions}
+    judges = {question.id: QuestionJudge(question) for question in dataset.questions}
+    quality = Quality(dataset, suite.seed)
     rows: dict[str, list[Row]] = {}
     arms: list[dict[str, Any]] = []
     with ExitStack() as stack:
@@ -68,49 +53,67 @@ def run(suite: Suite, cache: Path, log: Callable[[str], None]) -> tuple[dict[str
         for arm in suite.arms:
             if arm.embedder not in embedders:
                 embedders[arm.embedder] = stack.enter_context(Pipeline(Config(embedder=arm.embedder))).embedder
-            log(f"{arm.name}: reading {len(dataset.papers)} papers")
+            log(f"{arm.name}: reading {len(dataset.docs)} papers")
             built = build(arm, dataset, embedders[arm.embedder], cache)
             log(f"{arm.name}: {len(built.passages)} passages, {len(built.failures)} failures")
             started = perf_counter()
             rows[arm.name] = list(_ask(built, dataset, judges, suite, embedders[arm.embedder]))
-            arms.append(_arm_result(built, rows[arm.name], suite, perf_counter() - started))
+            result = arm_result(built, rows[arm.name], dataset.strata, suite, perf_counter() - started)
+            arms.append(result | quality.of(built))
     results = {
         "suite": suite.model_dump(mode="json", exclude={"arms"}),
         "dataset": _dataset_result(dataset),
-        "method": {"coverage": THRESHOLD, "confidence": CONFIDENCE, "resamples": ROUNDS, "groups": GROUPS},
+        "method": method(suite, dataset.strata),
         "arms": arms,
-        "comparisons": compare(suite, rows),
+        "comparisons": against_baseline(suite, dataset.strata, rows),
         "versions": {"python": platform.python_version()} | {name: version(name) for name in _PACKAGES},
     }
     return results, [row for arm in rows.values() for row in arm]
 
 
+def method(suite: Suite, strata: Sequence[str]) -> dict[str, Any]:
+    """How the figures come about, for the report and for who reads results.json alone."""
+    measures = all_measures(suite.budgets, suite.primary_budget)
+    return {
+        "coverage": THRESHOLD,
+        "confidence": CONFIDENCE,
+        "resamples": ROUNDS,
+        "alpha": ALPHA,
+        "power": {"wanted": POWER, "studies": STUDIES, "flips": FLIPS},
+        "groups": {name: list(members) for name, members in groups(strata).items()},
+        "measures": {measure.name: definition(measure) for measure in measures},
+        "reasons": dict(REASONS),
+    }
+
+
 def _ask(
-    built: Built, dataset: Dataset, judges: Mapping[str, Judge], suite: Suite, embedder: Embedder
-) -> Iterable[Row]:
+    built: Built, dataset: Dataset, judges: Mapping[str, QuestionJudge], suite: Suite, embedder: Embedder
+) -> Iterator[Row]:
+    measures = all_measures(suite.budgets, suite.primary_budget)
+    primary = f"recall@{suite.primary_budget}"
     rankings = built.rank([question.question for question in dataset.questions])
-    for question, ranked in zip(dataset.questions, rankings, strict=True):
-        scores = score(
-            question.doc, judges[question.id], ranked, budgets=suite.budgets, count_tokens=embedder.count_tokens
-        )
-        yield Row(built.arm.name, question, scores, tuple(ranked[:SHOWN]))
+    asked = zip(dataset.questions, rankings, strict=True)
+    for question, ranked in track(asked, f"{built.arm.name}: asking", len(dataset.questions), "questions"):
+        judge = judges[question.id]
+        ranking = Asked(judge, ranked, embedder.count_tokens)
+        scores = score(ranking, measures)
+        shown = tuple(ranked[: len(ranking.within(suite.primary_budget))])
+        hits = tuple(rank for rank in ranking.relevant if rank <= len(shown))
+        why = "" if scores.values[primary] else reason(judge, scores, built.documents)
+        yield Row(built.arm.name, question, scores, why, shown, hits)
 
 
-def measures(row: Row) -> dict[str, float]:
-    """Every figure of a row by name; `recall@B` for each budget."""
-    recall = {f"recall@{budget}": value for budget, value in row.scores.recall.items()}
-    return {**recall, "ndcg@10": row.scores.ndcg, "mrr": row.scores.mrr, "ceiling": row.scores.ceiling}
-
-
-def _arm_result(built: Built, rows: Sequence[Row], suite: Suite, ask_s: float) -> dict[str, Any]:
+def arm_result(built: Built, rows: Sequence[Row], strata: Sequence[str], suite: Suite, ask_s: float) -> dict[str, Any]:
+    """What results.json says of an arm."""
     tokens = [passage.tokens for passage in built.passages]
+    picked = {name: _pick(rows, members) for name, members in groups(strata).items()}
     return {
         **built.arm.model_dump(mode="json"),
         "passages": len(tokens),
         "mean_tokens": sum(tokens) / len(tokens) if tokens else 0.0,
         "failures": [asdict(failure) for failure in built.failures],
         "seconds": {**built.seconds, "ask": ask_s},
-        "groups": {name: _summary(rows, strata, suite) for name, strata in GROUPS.items() if _pick(rows, strata)},
+        "groups": {name: summarise(members, suite.seed) for name, members in picked.items() if members},
     }
 
 
@@ -118,51 +121,60 @@ def _pick(rows: Sequence[Row], strata: Sequence[str]) -> list[Row]:
     return [row for row in rows if row.question.stratum in strata]
 
 
-def _summary(rows: Sequence[Row], strata: Sequence[str], suite: Suite) -> dict[str, Any]:
-    picked = _pick(rows, strata)
-    docs = [row.question.doc for row in picked]
-    values = [measures(row) for row in picked]
-    intervals = {name: asdict(bootstrap([v[name] for v in values], docs, seed=suite.seed)) for name in values[0]}
-    return {"questions": len(picked), "documents": len(set(docs)), **intervals}
+def summarise(rows: Sequence[Row], seed: int) -> dict[str, Any]:
+    """Mean and interval of every measure over one or more rows, and how many were missed for which reason."""
+    docs = [row.question.doc for row in rows]
+    names = rows[0].scores.values
+    intervals = {name: asdict(bootstrap([r.scores.values[name] for r in rows], docs, seed=seed)) for name in names}
+    missed = {name: sum(row.reason == name for row in rows) for name in REASONS}
+    return {"questions": len(rows), "documents": len(set(docs)), **intervals, "missed": missed}
 
 
-def compare(suite: Suite, rows: Mapping[str, Sequence[Row]]) -> list[dict[str, Any]]:
-    """Each arm against the baseline at the primary budget, in every group; `p_holm` is over an arm's three strata.
+def against_baseline(suite: Suite, strata: Sequence[str], rows: Mapping[str, Sequence[Row]]) -> list[dict[str, Any]]:
+    """Each arm against the baseline at the primary budget, in every group.
 
     Args:
         suite: names the baseline and the budget.
+        strata: of the dataset.
         rows: arm to its rows, all in the same order of questions.
     """
+    primary = f"recall@{suite.primary_budget}"
     found: list[dict[str, Any]] = []
-    for name, own in rows.items():
-        if name == suite.baseline:
+    for arm in track(list(rows), "comparing", len(rows), "arms"):
+        if arm == suite.baseline:
             continue
-        tests = {group: _test(_pick(own, s), _pick(rows[suite.baseline], s), suite) for group, s in GROUPS.items()}
-        tests = {group: test for group, test in tests.items() if test}
-        adjusted = holm({group: test["p"] for group, test in tests.items() if group in STRATA})
-        for group, test in tests.items():
-            found.append({"arm": name, "group": group, **test, "p_holm": adjusted.get(group)})
-    return found
+        pairs = [
+            Pair(own.question.doc, own.question.stratum, own.scores.values[primary], base.scores.values[primary])
+            for own, base in zip(rows[arm], rows[suite.baseline], strict=True)
+        ]
+        found += [{"arm": arm, **record} for record in compare(pairs, strata, suite.seed)]
+    return over_arms(found)
 
 
-def _test(own: Sequence[Row], base: Sequence[Row], suite: Suite) -> dict[str, Any]:
-    docs = [row.question.doc for row in own]
-    differences = [
-        a.scores.recall[suite.primary_budget] - b.scores.recall[suite.primary_budget]
-        for a, b in zip(own, base, strict=True)
-    ]
-    if not differences:
-        return {}
-    return {
-        "questions": len(differences),
-        "documents": len(set(docs)),
-        "difference": asdict(bootstrap(differences, docs, seed=suite.seed)),
-        "won": sum(d > 0 for d in differences),
-        "lost": sum(d < 0 for d in differences),
-        "p": sign_flip(differences, docs, seed=suite.seed),
-    }
+class Quality:
+    """How well each arm's Markdown agrees with the ground truth; arms of the same Markdown are measured once.
+
+    Args:
+        dataset: without ground truth nothing is measured.
+        seed: of resampling.
+    """
+
+    def __init__(self, dataset: Dataset, seed: int) -> None:
+        has_truth = GROUND_TRUTH in dataset.sources
+        self._truth = {d: "\n\n".join(pages) for d, pages in dataset.texts(GROUND_TRUTH).items()} if has_truth else {}
+        self._seed = seed
+        self._known: dict[tuple[tuple[str, str], ...], dict[str, Any]] = {}
+
+    def of(self, built: Built) -> dict[str, Any]:
+        """`{"quality": …}` for results.json; {} for ground truth itself and where there is none."""
+        if not set(self._truth) & set(built.documents) or built.arm.engine == GROUND_TRUTH:
+            return {}
+        key = tuple(sorted(built.documents.items()))
+        if key not in self._known:
+            self._known[key] = arm_quality(built.documents, self._truth, self._seed)
+        return {"quality": self._known[key]}
 
 
 def _dataset_result(dataset: Dataset) -> dict[str, Any]:
-    strata = {name: sum(q.stratum == name for q in dataset.questions) for name in STRATA}
-    return {"name": dataset.name, "documents": len(dataset.papers), "questions": strata}
+    counts = {name: sum(q.stratum == name for q in dataset.questions) for name in dataset.strata}
+    return {"name": dataset.name, "documents": len(dataset.docs), "questions": counts}

@@ -1,17 +1,30 @@
-"""Recall within a token budget, ranks, and the statistics over documents."""
+"""Recall within a token budget, token precision, ranks: against values computed by hand."""
 
 from __future__ import annotations
 
 import math
-from itertools import product
+from collections.abc import Sequence
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from eval.metrics import Passage, cut, rank_metrics, score, within
-from eval.relevance import Judge
-from eval.statistics import ROUNDS, bootstrap, holm, sign_flip
+from eval.datasets import Gold, Question
+from eval.metrics import (
+    Asked,
+    EvidenceRecall,
+    Passage,
+    Scores,
+    TokenIoU,
+    TokenPrecision,
+    all_measures,
+    cut,
+    definition,
+    rank_metrics,
+    score,
+    within,
+)
+from eval.relevance import QuestionJudge
 
 
 def count(text: str) -> int:
@@ -23,34 +36,89 @@ def passage(doc: str, text: str) -> Passage:
 
 
 GOLD = "the quick brown fox jumps over the lazy dog"
-JUDGE = Judge({"text": GOLD})
 FILLER = " ".join(f"w{i}" for i in range(10))
 
 
+def asked(ranked: Sequence[Passage], also: tuple[Gold, ...] = (), gold: str = GOLD) -> Asked:
+    question = Question("q", "a", "which animal?", "a fox", "prose", 1, {"text": gold}, also=also)
+    return Asked(QuestionJudge(question), ranked, count)
+
+
+def scores(ranked: Sequence[Passage], *budgets: int) -> Scores:
+    return score(asked(ranked), all_measures(budgets, budgets[-1]))
+
+
 def test_recall_depends_on_the_budget() -> None:
-    ranked = [passage("a", FILLER), passage("a", GOLD)]
-    scores = score("a", JUDGE, ranked, budgets=[5, 10, 19], count_tokens=count)
-    assert scores.recall == {5: 0.0, 10: 0.0, 19: 1.0}
-    assert (scores.mrr, scores.first_rank, scores.ceiling) == (0.5, 2, 1.0)
+    found = scores([passage("a", FILLER), passage("a", GOLD)], 5, 10, 19)
+    assert [found.values[f"recall@{budget}"] for budget in (5, 10, 19)] == [0.0, 0.0, 1.0]
+    assert (found.values["mrr"], found.first_rank, found.values["ceiling"]) == (0.5, 2, 1.0)
 
 
 def test_last_passage_is_cut_and_judged_on_the_rest() -> None:
-    ranked = [passage("a", GOLD + " " + FILLER)]
-    assert score("a", JUDGE, ranked, budgets=[9], count_tokens=count).recall == {9: 1.0}
-    late = [passage("a", FILLER + " " + GOLD)]
-    assert score("a", JUDGE, late, budgets=[12], count_tokens=count).recall == {12: 0.0}
+    assert EvidenceRecall(9)(asked([passage("a", GOLD + " " + FILLER)])) == 1.0
+    assert EvidenceRecall(12)(asked([passage("a", FILLER + " " + GOLD)])) == 0.0
 
 
 def test_the_same_words_in_another_paper_are_not_relevant() -> None:
-    scores = score("a", JUDGE, [passage("b", GOLD)], budgets=[100], count_tokens=count)
-    assert (scores.recall[100], scores.ndcg, scores.mrr, scores.ceiling, scores.best_coverage) == (0, 0, 0, 0, 0)
+    found = scores([passage("b", GOLD)], 100)
+    assert set(found.values.values()) == {0.0}
+    assert found.best_coverage == 0
+
+
+def test_any_of_several_places_is_enough() -> None:
+    also = (Gold("b", {"text": "an unrelated sentence about boats"}),)
+    ranked = [passage("c", GOLD), passage("b", "an unrelated sentence about boats"), passage("a", GOLD)]
+    assert asked(ranked, also).relevant == [2, 3]
 
 
 def test_lost_evidence_shows_in_the_ceiling() -> None:
-    halves = [passage("a", "the quick brown fox"), passage("a", "jumps over the lazy dog")]
-    scores = score("a", JUDGE, halves, budgets=[100], count_tokens=count)
-    assert (scores.recall[100], scores.ceiling) == (0.0, 0.0)
-    assert scores.best_coverage == pytest.approx(5 / 9)
+    found = scores([passage("a", "the quick brown fox"), passage("a", "jumps over the lazy dog")], 100)
+    assert (found.values["recall@100"], found.values["ceiling"]) == (0.0, 0.0)
+    assert found.best_coverage == pytest.approx(5 / 9)
+
+
+def test_token_precision_and_iou_by_hand() -> None:
+    whole = asked([passage("b", "alpha beta gamma"), passage("a", f"{GOLD} and then it slept")])
+    assert TokenPrecision(100)(whole) == pytest.approx(9 / (3 + 13))
+    assert TokenIoU(100)(whole) == pytest.approx(9 / 16)
+    most = asked([passage("a", "the quick brown fox jumps over the lazy cat"), passage("a", "alpha")])
+    assert TokenPrecision(100)(most) == pytest.approx(8 / 10)
+    assert TokenIoU(100)(most) == pytest.approx(8 / (10 + 9 - 8))
+
+
+def test_evidence_that_is_retrieved_twice_counts_once() -> None:
+    assert TokenPrecision(100)(asked([passage("a", GOLD), passage("a", GOLD)])) == pytest.approx(9 / 18)
+
+
+def test_tokens_of_an_irrelevant_passage_agree_by_chance() -> None:
+    halves = asked([passage("a", "the quick brown fox"), passage("b", GOLD)])
+    assert (TokenPrecision(100)(halves), TokenIoU(100)(halves)) == (0.0, 0.0)
+
+
+def test_tokens_beyond_the_budget_do_not_count() -> None:
+    ranked = asked([passage("a", GOLD), passage("a", FILLER)])
+    assert TokenPrecision(9)(ranked) == 1.0
+    assert TokenPrecision(14)(ranked) == pytest.approx(9 / 19), "w0 is a word and a number to the judge: 5 words are 10"
+
+
+def test_nothing_retrieved_has_no_precision() -> None:
+    assert TokenPrecision(0)(asked([passage("a", GOLD)])) == 0.0
+    assert set(scores([], 10).values.values()) == {0.0}
+
+
+def test_every_measure_says_what_it_is() -> None:
+    measures = all_measures((512, 1024), 1024)
+    names = [measure.name for measure in measures]
+    assert names == ["recall@512", "recall@1024", "ndcg@10", "mrr", "precision@1024", "iou@1024", "ceiling"]
+    assert all(len(definition(measure)) > 40 for measure in measures)
+
+
+@given(st.lists(st.tuples(st.sampled_from("ab"), st.sampled_from([GOLD, FILLER, "dog", ""])), max_size=6))
+def test_measures_stay_between_0_and_1_and_agree(rows: list[tuple[str, str]]) -> None:
+    found = scores([passage(doc, text) for doc, text in rows], 8, 20).values
+    assert all(0 <= value <= 1 for value in found.values())
+    assert found["recall@8"] <= found["recall@20"] <= found["ceiling"]
+    assert found["iou@20"] <= found["precision@20"] <= found["recall@20"]
 
 
 @given(st.lists(st.text("ab ", max_size=20), max_size=6), st.integers(0, 30))
@@ -79,68 +147,3 @@ def test_rank_metrics_against_the_formula() -> None:
     assert rank_metrics([11], 20)[0] == 0.0
     assert rank_metrics([], 20) == (0.0, 0.0)
     assert rank_metrics(range(1, 16), 200) == (1.0, 1.0)
-
-
-def test_sign_flip_equals_the_exact_distribution() -> None:
-    differences, docs = [1.0, 1.0, 0.0, 1.0, -1.0, 1.0, 1.0, 0.0], list("aabbcdef")
-    sums = [2.0, 1.0, -1.0, 1.0, 1.0, 0.0]
-    flips = [abs(sum(s * d for s, d in zip(signs, sums, strict=True))) for signs in product((-1, 1), repeat=6)]
-    exact = sum(flip >= sum(sums) for flip in flips) / len(flips)
-    assert sign_flip(differences, docs) == pytest.approx(exact, abs=0.02)
-
-
-def test_p_value_is_never_zero_and_one_without_a_difference() -> None:
-    docs = [str(i) for i in range(40)]
-    assert sign_flip([1.0] * 40, docs) == 1 / (ROUNDS + 1)
-    assert sign_flip([0.0] * 40, docs) == 1.0
-
-
-def test_questions_of_one_paper_count_once() -> None:
-    differences = [1.0] * 30
-    assert sign_flip(differences, ["only"] * 30) == 1.0
-    assert sign_flip(differences, [str(i) for i in range(30)]) < 0.001
-
-
-def test_false_alarms_are_as_rare_as_promised() -> None:
-    import random
-
-    rng = random.Random(7)
-    docs = [str(i // 4) for i in range(48)]
-    alarms = 0
-    for trial in range(200):
-        effects = [rng.gauss(0, 1) for _ in range(12)]
-        differences = [effects[int(doc)] + rng.gauss(0, 0.3) for doc in docs]
-        alarms += sign_flip(differences, docs, seed=trial, rounds=400) <= 0.05
-    assert alarms <= 20, "12 clusters under the null: 5 % expected, 10 % is 3 standard errors away"
-
-
-@given(st.lists(st.tuples(st.floats(0, 1), st.sampled_from("abcd")), min_size=1, max_size=12))
-def test_interval_holds_the_mean_of_each_resample_range(rows: list[tuple[float, str]]) -> None:
-    values, docs = [v for v, _ in rows], [d for _, d in rows]
-    interval = bootstrap(values, docs, rounds=200)
-    assert interval.mean == pytest.approx(sum(values) / len(values))
-    assert min(values) - 1e-9 <= interval.low <= interval.high <= max(values) + 1e-9
-
-
-def test_interval_is_wider_for_fewer_papers() -> None:
-    values = [1.0, 1.0, 1.0, 0.0, 0.0, 0.0] * 4
-    few = bootstrap(values, [str(i % 6 // 3) for i in range(24)])
-    many = bootstrap(values, [str(i) for i in range(24)])
-    assert few.high - few.low > many.high - many.low
-
-
-def test_same_seed_same_result() -> None:
-    values, docs = [0.1, 0.7, 0.4, 0.9], list("abcd")
-    assert bootstrap(values, docs, seed=3) == bootstrap(values, docs, seed=3)
-    assert sign_flip(values, docs, seed=3) == sign_flip(values, docs, seed=3)
-
-
-def test_holm_is_the_textbook_example() -> None:
-    adjusted = holm({"a": 0.01, "b": 0.04, "c": 0.03, "d": 0.005})
-    assert adjusted == pytest.approx({"a": 0.03, "b": 0.06, "c": 0.06, "d": 0.02})
-
-
-@pytest.mark.parametrize(("values", "docs"), [([], []), ([1.0], []), ([1.0], ["a", "b"])])
-def test_wrong_input_is_refused(values: list[float], docs: list[str]) -> None:
-    with pytest.raises(ValueError, match="values"):
-        bootstrap(values, docs)

@@ -1,4 +1,4 @@
-"""What was missed is told with what would have answered and what came instead."""
+"""What was missed is told with the reason, what would have answered, and what came instead."""
 
 from __future__ import annotations
 
@@ -10,20 +10,25 @@ from typer.testing import CliRunner
 
 from eval.__main__ import app
 from eval.datasets import Question
-from eval.metrics import Passage, score
-from eval.misses import describe, miss_record
-from eval.relevance import Judge
-from eval.runner import Row
+from eval.metrics import Asked, Passage, all_measures, score
+from eval.misses import describe, miss_record, reason
+from eval.records import Row
+from eval.relevance import QuestionJudge
 from rag_ingest.errors import ConfigError
 
 GOLD = Passage("a", "the gold\nevidence stands here", 5)
 FILLER = Passage("b", "something else " * 30, 60)
+WHOLE = {"a": f"# Title\n\nbefore {GOLD.text} after", "b": FILLER.text}
+TABLE = {"row": "Maren Lock", "column": "Night", "value": "6.7"}
 
 
-def row(evidence: str, *ranked: Passage) -> Row:
-    question = Question("q1", "a", "where is it?", "here", "prose", 1, {"text": evidence})
-    scores = score("a", Judge(question.evidence), ranked, budgets=[60], count_tokens=lambda text: len(text.split()))
-    return Row("arm", question, scores, ranked[:5])
+def row(evidence: str | dict[str, str], *ranked: Passage, documents: dict[str, str] = WHOLE) -> Row:
+    places = evidence if isinstance(evidence, dict) else {"text": evidence}
+    question = Question("q1", "a", "where is it?", "here", "prose", 1, places)
+    judge = QuestionJudge(question)
+    scores = score(Asked(judge, ranked, lambda text: len(text.split())), all_measures((60,), 60))
+    assert not scores.values["recall@60"]
+    return Row("arm", question, scores, reason(judge, scores, documents), ranked[:5])
 
 
 def written(folder: Path, *rows: Row) -> Path:
@@ -32,15 +37,45 @@ def written(folder: Path, *rows: Row) -> Path:
     return folder
 
 
-def test_low_rank_and_lost_evidence_are_told_apart(tmp_path: Path) -> None:
+def test_evidence_in_a_passage_was_ranked_too_low() -> None:
+    assert row(GOLD.text, FILLER, GOLD).reason == "ranking"
+
+
+def test_evidence_cut_in_two_was_lost_by_the_splitter() -> None:
+    halves = [Passage("a", "before the gold", 3), Passage("a", "evidence stands here after", 4)]
+    assert row(GOLD.text, *halves).reason == "splitter"
+
+
+def test_evidence_that_was_never_read_was_lost_by_the_parser() -> None:
+    assert row("the gold evidence was never cut like that", FILLER, GOLD).reason == "parser"
+    assert row("something else", FILLER).reason == "parser", "it stands in another paper"
+
+
+def test_a_paper_that_failed_was_lost_by_the_parser() -> None:
+    assert row(GOLD.text, FILLER, documents={"b": FILLER.text}).reason == "parser"
+
+
+def test_a_table_without_its_header_was_lost_by_the_splitter() -> None:
+    table = {"a": "| Station | Night |\n|---|---|\n| Maren Lock | 6.7 |"}
+    body = Passage("a", "| Maren Lock | 6.7 |", 5)
+    assert row(TABLE, body, documents=table).reason == "splitter"
+    assert row(TABLE, body, documents={"a": body.text}).reason == "parser"
+
+
+def test_a_passage_made_whole_by_its_context_counts_although_the_paper_has_it_in_pieces() -> None:
+    torn = {"a": "the gold " + "word " * 40 + "evidence stands here"}
+    assert row(GOLD.text, FILLER, GOLD, documents=torn).reason == "ranking"
+
+
+def test_reasons_are_told_apart_and_counted(tmp_path: Path) -> None:
     low, lost = row(GOLD.text, FILLER, GOLD), row("the gold evidence was never cut like that", FILLER, GOLD)
     lines = list(describe(written(tmp_path, low, lost), "arm"))
     text = "\n".join(lines)
-    assert "rank 2, 5 tokens: the gold evidence stands here" in text
-    assert "in no passage, best coverage 0.38: the gold evidence" in text
+    assert "ranking: rank 2, 5 tokens: the gold evidence stands here" in text
+    assert "parser: the evidence is nowhere in the arm's Markdown of the paper; best coverage 0.38: the gold" in text
     assert "1   60 b: something else" in text
     assert "2    5 same paper: the gold" in text
-    assert lines[-1] == "2 missed: 1 that no passage holds, 1 ranked too low"
+    assert lines[-1] == "2 missed: 1 by parser, 0 by splitter, 1 by ranking"
 
 
 def test_an_arm_that_missed_nothing_says_so(tmp_path: Path) -> None:
@@ -50,18 +85,18 @@ def test_an_arm_that_missed_nothing_says_so(tmp_path: Path) -> None:
 def test_nothing_covered_has_no_best_passage(tmp_path: Path) -> None:
     lost = row("zebra", FILLER)
     assert lost.scores.best is None
-    assert "  in no passage, best coverage 0.00" in list(describe(written(tmp_path, lost), "arm"))
+    assert any(line.endswith("best coverage 0.00") for line in describe(written(tmp_path, lost), "arm"))
 
 
-def list_or_error(folder: Path, arm: str) -> str:
+def refused(folder: Path, arm: str) -> str:
     with pytest.raises(ConfigError) as error:
         list(describe(folder, arm))
     return str(error.value)
 
 
 def test_a_wrong_folder_or_arm_is_named(tmp_path: Path) -> None:
-    assert "holds no run" in list_or_error(tmp_path / "none", "arm")
-    assert "arms: arm, other" in list_or_error(written(tmp_path), "thing")
+    assert "holds no run" in refused(tmp_path / "none", "arm")
+    assert "arms: arm, other" in refused(written(tmp_path), "thing")
 
 
 def test_the_command_prints_them_and_refuses_a_wrong_arm(tmp_path: Path) -> None:
