@@ -60,7 +60,7 @@ class Packer:
         while True:
             leads = _leads(pending)
             content = pending[-1 - len(leads)]
-            lead_tokens = sum([lead.tokens + 1 for lead in leads])
+            lead_tokens = sum([lead.tokens + 1 for lead in leads]) if leads else 0
             context, room = self._context(leads, content, lead_tokens, slack)
             if lead_tokens + content.tokens > room:
                 if (lead_tokens >= room or _stays_whole(content)) and self._recount(pending, len(leads) + 1):
