@@ -7,6 +7,7 @@ formulas, katex   display formulas by TeX tokens, and as KaTeX sets them
 matching   one-to-one assignment
 measure    all of it for a set of documents, with intervals over documents
 folders    two folders of Markdown files compared
+olmocr     unit tests of single pages, as olmOCR-bench defines them
 """
 
 from eval.quality.measure import MEASURES, arm_quality

@@ -36,7 +36,8 @@ _ENVIRONMENT = re.compile(r"\\(begin|end)\{(" + "|".join(_ENVIRONMENTS) + r")(\*
 _INVISIBLE = re.compile("[\\s\u2061-\u2064\u200b\u00a0]")
 _PUNCTUATION = ".,;"
 _ALIKE = str.maketrans({"\u2212": "-", "\u2216": "\\", "\u2223": "|", "\u2032": "'"})
-_SCRIPTS = {"munder": "msub", "mover": "msup", "munderover": "msubsup"}
+_SCRIPTS = {"msub": "_", "munder": "_", "msup": "^", "mover": "^", "msubsup": "_^", "munderover": "_^"}
+"""A script belongs to the character before it: nobody sees whether `\\left( x \\right)^2` has a longer base."""
 _FLAT = frozenset({"math", "semantics", "mrow", "mstyle", "mpadded", "mphantom", "menclose", "merror", "mtext"})
 _LEAVES = frozenset({"mi", "mo", "mn", "mtext", "ms"})
 _OPEN, _NEXT, _CLOSE = "\u27e6", "\u00a6", "\u27e7"
@@ -119,8 +120,10 @@ def _reduce(node: ElementTree.Element) -> str:
         return _table(node)
     if tag in _FLAT or tag in ("mtr", "mtd"):
         return "".join(parts)
-    name = tag if node.get("accent") == "true" else _SCRIPTS.get(tag, tag)
-    return f"{name}{_OPEN}{_NEXT.join(parts)}{_CLOSE}" if any(parts) else ""
+    if tag in _SCRIPTS and node.get("accent") != "true":
+        marks = zip(_SCRIPTS[tag], parts[1:], strict=False)
+        return parts[0] + "".join(f"{mark}{_OPEN}{part}{_CLOSE}" for mark, part in marks if part)
+    return f"{tag}{_OPEN}{_NEXT.join(parts)}{_CLOSE}" if any(parts) else ""
 
 
 def _table(node: ElementTree.Element) -> str:
