@@ -13,7 +13,7 @@ from typing import Any
 
 from eval.arms import Built, build
 from eval.comparison import Pair, compare, groups, over_arms
-from eval.datasets import Dataset, load_dataset
+from eval.datasets import GROUND_TRUTH, Dataset, load_dataset
 from eval.metrics import Asked, all_measures, definition, score
 from eval.misses import REASONS, reason
 from eval.progress import track
@@ -21,7 +21,7 @@ from eval.quality import arm_quality
 from eval.records import Row
 from eval.relevance import THRESHOLD, QuestionJudge
 from eval.statistics import ALPHA, CONFIDENCE, FLIPS, POWER, ROUNDS, STUDIES, bootstrap
-from eval.suite import GROUND_TRUTH, Suite
+from eval.suite import Suite
 from rag_ingest import Config, Pipeline
 from rag_ingest.types import Embedder
 

@@ -14,11 +14,11 @@ import pytest
 
 import eval.arms
 import eval.runner
-from eval.datasets import Dataset, Question
+from eval.datasets import GROUND_TRUTH, Dataset, Question
 from eval.metrics import Passage
 from eval.records import Row
 from eval.retrieval import MODES, Ranker
-from eval.suite import GROUND_TRUTH, Arm, Suite
+from eval.suite import Arm, Suite
 from rag_ingest.types import Embedder
 
 PAPERS, PARAGRAPHS = 12, 8
