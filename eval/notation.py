@@ -51,7 +51,8 @@ FUNCTIONS = frozenset(_words("exp log ln max min sup inf sin cos tan arg det dim
 TO_COMMANDS = {ord(letter): f" \\{name} " for name, letter in GREEK.items() if name not in _VARIANTS}
 TO_COMMANDS |= {ord(sign): f" \\{name} " for name, sign in SYMBOLS.items()}
 TO_COMMANDS |= {
-    ord("⋅"): r" \cdot ", ord("∥"): " | ", ord("‖"): " | ", ord("ϵ"): r" \epsilon ", ord("ϕ"): r" \phi ", ord("µ"): r" \mu ",
+    ord("⋅"): r" \cdot ", ord("∥"): " | ", ord("‖"): " | ",
+    ord("ϵ"): r" \epsilon ", ord("ϕ"): r" \phi ", ord("µ"): r" \mu ",
     ord("−"): "-", ord("∗"): "*", ord("′"): "'",
 }  # fmt: skip
 """For `str.translate`: Unicode mathematics to commands."""

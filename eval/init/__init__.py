@@ -1,0 +1,1 @@
+"""`python -m eval init`: a label-free dataset from someone's own papers, by rules alone."""
