@@ -1,6 +1,7 @@
 // Four plots, each a function of the chosen group of questions and the chosen arms.
 
 const WIDTH = 620;
+const ENDS = 20; // documents shown of those that gained most, and of those that lost most
 const said = (name, group, interval, what) =>
   s("title", {}, `${name}, ${group}: ${what} ${interval.mean.toFixed(3)}, interval ${interval.low.toFixed(2)} to ${interval.high.toFixed(2)}`);
 const inGroup = (group, chosen) => DATA.arms.filter((arm) => chosen.has(arm.name) && arm.groups[group]);
@@ -114,7 +115,8 @@ function drawDocuments(group, arm) {
   const all = arm ? byDocument(group, arm) : [];
   if (!all.length) return h("p", { class: "note" }, "There is no other arm to hold against the baseline.");
   const same = all.filter((row) => !row.mean).length;
-  const rows = all.length > 12 ? all.filter((row) => row.mean) : all;
+  const differing = all.length > 12 ? all.filter((row) => row.mean) : all;
+  const rows = differing.length > 2 * ENDS ? [...differing.slice(0, ENDS), ...differing.slice(-ENDS)] : differing;
   const [left, right, height, top] = [150, WIDTH - 62, 17, 34];
   const reach = Math.max(0.2, ...all.map((row) => Math.abs(row.mean)));
   const x = scale(-reach, reach, left, right);
@@ -140,7 +142,8 @@ function drawDocuments(group, arm) {
       line(x(0), y, x(row.mean), y, { stroke: colour, "stroke-width": 3 }), s("circle", { cx: x(row.mean), cy: y, r: 4.5, fill: colour, class: "mark" }),
       text(right + 12, y + 4, `n = ${row.n}`, { class: "soft", "font-size": 11 })));
   });
-  const rest = same && rows.length < all.length ? `; ${same} more documents without a difference` : "";
-  const label = text((left + right) / 2, bottom + 38, `difference in recall ${WITHIN}${rest}`, { "text-anchor": "middle", class: "soft" });
+  const between = differing.length - rows.length;
+  const rest = [between ? `${between} more between these` : "", same && differing.length < all.length ? `${same} more without a difference` : ""].filter(Boolean);
+  const label = text((left + right) / 2, bottom + 38, `difference in recall ${WITHIN}${rest.length ? `; ${rest.join(", ")}` : ""}`, { "text-anchor": "middle", class: "soft" });
   return canvas(WIDTH, bottom + 48, `Difference to ${DATA.baseline} by document, ${arm}, ${group}`, ...parts, label);
 }
