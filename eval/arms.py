@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from time import perf_counter
 
-from eval.cache import CachedEngine
 from eval.datasets import Dataset
 from eval.metrics import Passage
 from eval.progress import track
+from eval.rerank import reranked
 from eval.retrieval import MODES, Ranker
-from eval.splitters import SPLITTERS
-from eval.suite import GROUND_TRUTH, Arm
-from rag_ingest import Config, Pipeline
-from rag_ingest.errors import ConfigError
-from rag_ingest.types import Document, Embedder, Failure, PageMarkdown, SourceDocument
+from eval.sources import documents
+from eval.splitters import cuts
+from eval.suite import Arm
+from rag_ingest.types import Embedder, Failure
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,54 +48,26 @@ def build(arm: Arm, dataset: Dataset, embedder: Embedder, cache: Path) -> Built:
         cache: folder for pages and vectors.
 
     Raises:
-        ConfigError: an unknown engine, or ground truth is asked of a dataset that has none.
+        ConfigError: an unknown engine, or Markdown is asked of a dataset that has none.
+        ModelError: the reranker can't be opened.
     """
     started = perf_counter()
     passages: list[Passage] = []
     failures: list[Failure] = []
-    documents: dict[str, str] = {}
-    names = {str(path.resolve()): doc for doc, path in _sources(arm, dataset).items()}
-    for document in track(_read(arm, dataset, cache), f"{arm.name}: reading", len(dataset.papers), "papers"):
-        if isinstance(document, Failure):
-            failures.append(document)
+    markdown: dict[str, str] = {}
+    found = documents(arm, dataset, cache)
+    for item in track(found, f"{arm.name}: reading", len(dataset.docs), "documents"):
+        if isinstance(item, Failure):
+            failures.append(item)
             continue
-        doc = names[str(Path(document.source).resolve())]
-        documents[doc] = document.markdown
-        for cut in SPLITTERS[arm.splitter](arm, document, embedder):
-            passages.append(Passage(doc, cut.text, embedder.count_tokens(cut.text), cut.indexed, cut.wider))
+        doc, document = item
+        markdown[doc] = document.markdown
+        for cut in cuts(arm, document, embedder):
+            tokens = embedder.count_tokens(cut.text)
+            passages.append(Passage(doc, cut.text, tokens, cut.indexed, cut.wider, cut.pages))
     split = perf_counter()
     rank = MODES[arm.mode](passages, embedder, cache)
+    if arm.rerank:
+        rank = reranked(rank, arm.rerank, arm.rerank_depth)
     seconds = {"read_and_split": split - started, "embed": perf_counter() - split}
-    return Built(arm, tuple(passages), tuple(failures), rank, seconds, documents)
-
-
-def _sources(arm: Arm, dataset: Dataset) -> Mapping[str, Path]:
-    """Paper to the file that the arm reads."""
-    if arm.engine != GROUND_TRUTH:
-        return dataset.papers
-    missing = sorted(set(dataset.papers) - set(dataset.ground_truth))
-    if missing:
-        raise ConfigError(f"arm {arm.name!r}: no ground truth for {', '.join(missing)}")
-    return {doc: dataset.ground_truth[doc] for doc in dataset.papers}
-
-
-def _read(arm: Arm, dataset: Dataset, cache: Path) -> Iterator[Document | Failure]:
-    sources = [str(path) for path in _sources(arm, dataset).values()]
-    if arm.engine == GROUND_TRUTH:
-        yield from _GroundTruth().documents(sources)
-        return
-    config = Config(engine=arm.engine)
-    with Pipeline(config) as inner, Pipeline(config, engine=CachedEngine(inner.engine, cache / "pages")) as pipeline:
-        yield from pipeline.documents(sources)
-
-
-class _GroundTruth(Pipeline):
-    """Markdown files in the place of PDFs: each is read as a paper of one page, by nobody."""
-
-    def pages(self, paths: object) -> Iterator[tuple[SourceDocument, list[PageMarkdown | Failure]] | Failure]:
-        """The file as it stands."""
-        assert isinstance(paths, list)
-        for path in paths:
-            text = Path(path).read_text(encoding="utf-8")
-            doc_id = hashlib.sha256(text.encode()).hexdigest()
-            yield SourceDocument(doc_id, path, 1), [PageMarkdown(doc_id, 1, text, GROUND_TRUTH, GROUND_TRUTH)]
+    return Built(arm, tuple(passages), tuple(failures), rank, seconds, markdown)

@@ -88,7 +88,7 @@ class CachedEngine:
         file = self._file(page)
         file.parent.mkdir(parents=True, exist_ok=True)
         row = {**asdict(result), "checks": dict(result.checks)}
-        _replace(file, json.dumps(row).encode("ascii"))
+        replace_file(file, json.dumps(row).encode("ascii"))
 
 
 class VectorCache:
@@ -146,14 +146,14 @@ class VectorCache:
         self._folder.mkdir(parents=True, exist_ok=True)
         buffer = io.BytesIO()
         np.savez(buffer, keys=np.array(keys), vectors=vectors)
-        _replace(self._folder / f"{_digest(' '.join(keys))}.npz", buffer.getvalue())
+        replace_file(self._folder / f"{_digest(' '.join(keys))}.npz", buffer.getvalue())
 
 
 def _digest(text: str) -> str:
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:32]
 
 
-def _replace(file: Path, content: bytes) -> None:
+def replace_file(file: Path, content: bytes) -> None:
     """Whole or not at all."""
     temporary = file.with_suffix(".part")
     temporary.write_bytes(content)

@@ -1,11 +1,12 @@
-"""A document into passages: this project's splitter, and LlamaIndex's, each within the embedder's token budget."""
+"""A document into passages: by this project's splitter, LlamaIndex's or a peer's, each within a token budget."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, TypeAlias
 
+from eval.peers import chonkie, docling_hybrid, semchunk
 from eval.suite import Arm
 from rag_ingest import Pipeline
 from rag_ingest.config import load_config
@@ -27,14 +28,34 @@ class Cut:
         text: what a reader is shown: judged, and paid for from the token budget.
         indexed: what the vector and the words are made of.
         wider: what the words of a hybrid search are made of, where that is not `indexed`.
+        pages: 1-based; empty when unknown.
     """
 
     text: str
     indexed: str
     wider: str = ""
+    pages: tuple[int, ...] = ()
 
 
-Splitter: TypeAlias = Callable[[Arm, Document, Embedder], Iterator[Cut]]
+TextSplitter: TypeAlias = Callable[[Arm, str, Embedder], Iterator[Cut]]
+
+
+def cuts(arm: Arm, document: Document, embedder: Embedder) -> Iterator[Cut]:
+    """The passages of a document, in order.
+
+    Raises:
+        MissingExtraError: the package of a peer is not installed.
+    """
+    if arm.splitter == "structure":
+        yield from _structure(arm, document, embedder)
+        return
+    split = TEXT_SPLITTERS[arm.splitter]
+    if not arm.by_page:
+        yield from split(arm, document.markdown, embedder)
+        return
+    for page in document.page_spans:
+        for cut in split(arm, document.markdown[page.span.start : page.span.end], embedder):
+            yield replace(cut, pages=(page.number,))
 
 
 def _structure(arm: Arm, document: Document, embedder: Embedder) -> Iterator[Cut]:
@@ -42,16 +63,16 @@ def _structure(arm: Arm, document: Document, embedder: Embedder) -> Iterator[Cut
     pipeline = Pipeline(config, embedder=embedder)  # not closed: all that it holds is the embedder, which stays open
     chunks = list(pipeline.chunks(document))
     for chunk, wider in zip(chunks, wider_texts(chunks), strict=True):
-        yield Cut(chunk.full_text, chunk.embed_text, wider)
+        yield Cut(chunk.full_text, chunk.embed_text, wider, chunk.pages)
 
 
-def _sentence(arm: Arm, document: Document, embedder: Embedder) -> Iterator[Cut]:
+def _sentence(arm: Arm, text: str, embedder: Embedder) -> Iterator[Cut]:
     """LlamaIndex's SentenceSplitter."""
-    for text in _sentence_splitter(arm, embedder).split_text(document.markdown):
-        yield Cut(text, text)
+    for piece in _sentence_splitter(arm, embedder).split_text(text):
+        yield Cut(piece, piece)
 
 
-def _markdown_sentence(arm: Arm, document: Document, embedder: Embedder) -> Iterator[Cut]:
+def _markdown_sentence(arm: Arm, text: str, embedder: Embedder) -> Iterator[Cut]:
     """LlamaIndex's MarkdownNodeParser, then its SentenceSplitter, as an IngestionPipeline runs them.
 
     With `header_path` the node's metadata counts and stands before each text, as LlamaIndex does by default.
@@ -60,9 +81,7 @@ def _markdown_sentence(arm: Arm, document: Document, embedder: Embedder) -> Iter
     from llama_index.core.schema import Document as LlamaDocument
     from llama_index.core.schema import MetadataMode
 
-    sections = MarkdownNodeParser(include_metadata=arm.header_path).get_nodes_from_documents(
-        [LlamaDocument(text=document.markdown)]
-    )
+    sections = MarkdownNodeParser(include_metadata=arm.header_path).get_nodes_from_documents([LlamaDocument(text=text)])
     for section in sections:
         if not arm.header_path:
             section.metadata = {}
@@ -75,14 +94,25 @@ def _sentence_splitter(arm: Arm, embedder: Embedder) -> SentenceSplitter:
     from llama_index.core.node_parser import SentenceSplitter
 
     return SentenceSplitter(
-        chunk_size=min(arm.max_tokens or embedder.max_tokens, embedder.max_tokens),
+        chunk_size=arm.token_limit(embedder),
         chunk_overlap=arm.overlap_tokens,
         tokenizer=lambda text: range(embedder.count_tokens(text)),
     )
 
 
-SPLITTERS: Mapping[str, Splitter] = {
-    "structure": _structure,
+def _peer(pieces: Callable[[str, int, Callable[[str], int]], Iterator[str]]) -> TextSplitter:
+    def split(arm: Arm, text: str, embedder: Embedder) -> Iterator[Cut]:
+        for piece in pieces(text, arm.token_limit(embedder), embedder.count_tokens):
+            yield Cut(piece, piece)
+
+    return split
+
+
+TEXT_SPLITTERS: Mapping[str, TextSplitter] = {
     "sentence": _sentence,
     "markdown+sentence": _markdown_sentence,
+    "docling-hybrid": _peer(docling_hybrid),
+    "chonkie": _peer(chonkie),
+    "semchunk": _peer(semchunk),
 }
+"""All but this project's: they know text alone."""

@@ -10,43 +10,55 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from rag_ingest.config import load_config
 from rag_ingest.errors import ConfigError
+from rag_ingest.types import Embedder
 
-GROUND_TRUTH = "ground-truth"
-"""In place of an engine: Markdown made from the paper's own source, the ceiling of every engine."""
+FOLDER = "folder:"
+"""In place of an engine: before the path of a folder with ready Markdown."""
 
 
 class Arm(BaseModel):
     """One way from PDF to passages: engine x splitter x embedder x mode.
 
     Attributes:
-        engine: a registered engine, or "ground-truth".
-        splitter: "structure" (this project's), "sentence" (LlamaIndex's SentenceSplitter, fixed size) or
-            "markdown+sentence" (its MarkdownNodeParser before).
+        engine: a registered engine ("layout", "textlayer", "lightonocr", "server"); a plain reader ("pypdfium2",
+            "pypdf-layout" with spaces between columns, "pymupdf4llm"); a source of ready Markdown of the dataset
+            ("ground-truth", and "MinerU" of OHR-Bench); or "folder:PATH" with a file `DOCUMENT.md` each.
+        splitter: "structure" (this project's), "sentence" (LlamaIndex's SentenceSplitter, fixed size),
+            "markdown+sentence" (its MarkdownNodeParser before), or a peer: "docling-hybrid", "chonkie", "semchunk".
         embedder: a registered embedder; every splitter fills its own token budget.
         mode: how passages are ranked: "vector" is exact cosine, "text" BM25, "hybrid" both fused.
+        rerank: a cross-encoder, a folder or a name on the hub, that orders the first `rerank_depth` anew.
+        rerank_depth: passages that it reads for a question.
         split: `SplitOptions` of "structure", as in a configuration's `[split]`.
-        max_tokens: of a piece of the other splitters; 0 is the embedder's limit, which also caps any other value.
-        overlap_tokens: of the other splitters.
+        max_tokens: of a piece of the other splitters; 0 is the embedder's limit, which also caps any other value,
+            unless the mode is "text", where nothing is embedded.
+        overlap_tokens: of "sentence" and "markdown+sentence".
         header_path: whether "markdown+sentence" puts the headings above before each piece, LlamaIndex's default.
+        by_page: whether the other splitters cut each page by itself, as OHR-Bench was published.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     name: str
     engine: str
-    splitter: Literal["structure", "sentence", "markdown+sentence"]
+    splitter: Literal["structure", "sentence", "markdown+sentence", "docling-hybrid", "chonkie", "semchunk"]
     embedder: str = "sentence-transformers"
     mode: Literal["vector", "text", "hybrid"] = "vector"
+    rerank: str = ""
+    rerank_depth: int = Field(default=50, ge=1)
     split: dict[str, Any] = Field(default_factory=dict)
     max_tokens: int = Field(default=0, ge=0)
     overlap_tokens: int = Field(default=0, ge=0)
     header_path: bool = True
+    by_page: bool = False
 
     @model_validator(mode="after")
     def _own_options_only(self) -> Arm:
-        peers = {"max_tokens", "overlap_tokens", "header_path"} & self.model_fields_set
-        if self.splitter == "structure" and peers:
-            raise ValueError(f"splitter 'structure' has no {', '.join(sorted(peers))}: its options stand in split")
+        foreign = {"max_tokens", "overlap_tokens", "header_path", "by_page"} & self.model_fields_set
+        if self.splitter == "structure" and foreign:
+            raise ValueError(f"splitter 'structure' has no {', '.join(sorted(foreign))}: its options stand in split")
+        if self.splitter not in ("sentence", "markdown+sentence") and self.overlap_tokens:
+            raise ValueError(f"splitter {self.splitter!r} has no overlap_tokens")
         if self.splitter != "structure" and self.split:
             raise ValueError(f"split holds options of splitter 'structure', not of {self.splitter!r}")
         try:
@@ -55,12 +67,18 @@ class Arm(BaseModel):
             raise ValueError(str(e)) from e
         return self
 
+    def token_limit(self, embedder: Embedder) -> int:
+        """Most tokens of a piece of the other splitters."""
+        if self.mode == "text" and not self.rerank:
+            return self.max_tokens or embedder.max_tokens
+        return min(self.max_tokens or embedder.max_tokens, embedder.max_tokens)
+
 
 class Suite(BaseModel):
     """A comparison.
 
     Attributes:
-        dataset: a name of `datasets.DATASETS`.
+        dataset: as `datasets.load_dataset` takes it: a name, or a format and a path.
         docs: papers of the dataset to use; empty means all.
         baseline: name of the arm that the others are compared with.
         budgets: retrieved tokens.

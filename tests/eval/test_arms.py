@@ -10,12 +10,10 @@ import numpy as np
 import pytest
 
 from eval.arms import build
-from eval.datasets import Dataset, load_dataset
+from eval.datasets import GROUND_TRUTH, Dataset
 from eval.metrics import Passage
 from eval.retrieval import MODES
-from eval.splitters import SPLITTERS
-from eval.suite import GROUND_TRUTH, Arm
-from rag_ingest.errors import ConfigError
+from eval.suite import Arm
 
 TEXT = "# Title\n\n" + "\n\n".join(f"Paragraph {i} has words. It goes on a little longer than that." for i in range(60))
 
@@ -31,7 +29,7 @@ def dataset(tmp_path: Path) -> Dataset:
     return Dataset("own", {"a": tmp_path / "a.pdf"}, {"a": tmp_path / "a.md"}, ())
 
 
-@pytest.mark.parametrize("splitter", sorted(SPLITTERS))
+@pytest.mark.parametrize("splitter", ["structure", "sentence", "markdown+sentence", "chonkie", "semchunk"])
 def test_passages_hold_the_text_and_fit_the_embedder(
     splitter: str, dataset: Dataset, tmp_path: Path, hash_embedder: Callable[..., Any]
 ) -> None:
@@ -52,7 +50,7 @@ def test_overlap_repeats_text(tmp_path: Path, dataset: Dataset, hash_embedder: C
     assert sum(p.tokens for p in overlapping) > sum(p.tokens for p in plain)
 
 
-@pytest.mark.parametrize("splitter", ["sentence", "markdown+sentence"])
+@pytest.mark.parametrize("splitter", ["sentence", "markdown+sentence", "chonkie", "semchunk"])
 def test_peers_keep_to_a_smaller_size(
     splitter: str, tmp_path: Path, dataset: Dataset, hash_embedder: Callable[..., Any]
 ) -> None:
@@ -96,6 +94,20 @@ def test_vector_mode_is_exact_cosine(tmp_path: Path, hash_embedder: Callable[...
     assert np.isfinite(scores).all()
 
 
-def test_ground_truth_must_exist(tmp_path: Path, hash_embedder: Callable[..., Any]) -> None:
-    with pytest.raises(ConfigError, match="no ground truth for bus-holding"):
-        build(arm(), load_dataset("builtin"), hash_embedder(), tmp_path)
+def test_only_an_arm_that_embeds_nothing_may_pass_the_embedders_limit(
+    tmp_path: Path, dataset: Dataset, hash_embedder: Callable[..., Any]
+) -> None:
+    sizes = {
+        mode: max(p.tokens for p in build(arm(mode=mode, max_tokens=400), dataset, hash_embedder(), tmp_path).passages)
+        for mode in ("vector", "text", "hybrid")
+    }
+    assert sizes["vector"] == sizes["hybrid"] <= 100 < sizes["text"] <= 400
+
+
+def test_structure_gives_hybrid_search_the_words_before(
+    tmp_path: Path, dataset: Dataset, hash_embedder: Callable[..., Any]
+) -> None:
+    first, second, *_ = build(arm(splitter="structure"), dataset, hash_embedder(), tmp_path).passages
+    assert first.worded == first.indexed
+    assert second.worded.endswith(second.indexed)
+    assert len(second.worded) > len(second.indexed)

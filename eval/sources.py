@@ -1,0 +1,104 @@
+"""The documents of an arm: read by an engine, by a plain reader, or ready Markdown."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from eval.cache import CachedEngine
+from eval.datasets import Dataset, Pages
+from eval.readers import READERS, UnreadableError, read_pages
+from eval.suite import FOLDER, Arm
+from rag_ingest import Config, Pipeline
+from rag_ingest.errors import ConfigError
+from rag_ingest.parse import assemble, parse_markdown
+from rag_ingest.types import Document, Failure, PageMarkdown, PageSpan, SourceDocument, Span
+
+__all__ = ["documents"]
+
+PAGE_BREAK = "\n\n"
+"""Between pages that are not assembled."""
+
+
+def documents(arm: Arm, dataset: Dataset, cache: Path) -> Iterator[tuple[str, Document] | Failure]:
+    """Name and content of each document, or what went wrong with it, or with one of its pages.
+
+    An engine's pages are always assembled as the product does it. Pages of a plain reader and of ready Markdown are
+    assembled for this project's splitter; the others get them one after the other, as their users would.
+
+    Args:
+        arm: `engine` says what reads.
+        dataset: whose documents.
+        cache: folder for pages.
+
+    Raises:
+        ConfigError: an unknown engine, a document has no PDF, or there is no such Markdown.
+        MissingExtraError: the reader's package is not installed.
+    """
+    if arm.engine.startswith(FOLDER):
+        texts: Mapping[str, Pages] = _folder(arm, dataset)
+    elif arm.engine in dataset.sources:
+        texts = dataset.texts(arm.engine)
+    elif arm.engine in READERS:
+        yield from _plain(arm, _pdfs(arm, dataset), cache / "readers")
+        return
+    else:
+        yield from _recognised(arm, _pdfs(arm, dataset), cache / "pages")
+        return
+    missing = sorted(set(dataset.docs) - set(texts))
+    if missing:
+        raise ConfigError(f"arm {arm.name!r}: no Markdown from {arm.engine!r} for {', '.join(missing)}")
+    for doc in dataset.docs:
+        yield doc, _document(arm, doc, texts[doc])
+
+
+def _pdfs(arm: Arm, dataset: Dataset) -> Mapping[str, Path]:
+    missing = sorted(set(dataset.docs) - set(dataset.papers))
+    if missing:
+        sources = ", ".join(dataset.sources) or "none"
+        raise ConfigError(
+            f"arm {arm.name!r}: engine {arm.engine!r} needs PDFs, and {missing[0]} has none "
+            f"(sources of ready Markdown: {sources})"
+        )
+    return dataset.papers
+
+
+def _recognised(arm: Arm, papers: Mapping[str, Path], cache: Path) -> Iterator[tuple[str, Document] | Failure]:
+    names = {str(path.resolve()): doc for doc, path in papers.items()}
+    config = Config(engine=arm.engine)
+    with Pipeline(config) as inner, Pipeline(config, engine=CachedEngine(inner.engine, cache)) as pipeline:
+        for found in pipeline.documents([str(path) for path in papers.values()]):
+            yield found if isinstance(found, Failure) else (names[str(Path(found.source).resolve())], found)
+
+
+def _plain(arm: Arm, papers: Mapping[str, Path], cache: Path) -> Iterator[tuple[str, Document] | Failure]:
+    for doc, path in papers.items():
+        try:
+            yield doc, _document(arm, doc, read_pages(arm.engine, path, cache))
+        except UnreadableError as e:
+            yield Failure(str(path), None, "load", str(e))
+
+
+def _folder(arm: Arm, dataset: Dataset) -> Mapping[str, Pages]:
+    folder = Path(arm.engine.removeprefix(FOLDER)).expanduser()
+    if not folder.is_dir():
+        raise ConfigError(f"arm {arm.name!r}: no folder {folder}")
+    files = {doc: folder / f"{doc}.md" for doc in dataset.docs}
+    return {doc: (file.read_text(encoding="utf-8"),) for doc, file in files.items() if file.is_file()}
+
+
+def _document(arm: Arm, doc: str, pages: Pages) -> Document:
+    if arm.splitter != "structure":
+        return _joined(doc, pages)
+    doc_id = hashlib.sha256("\f".join(pages).encode("utf-8", "surrogatepass")).hexdigest()
+    read = [PageMarkdown(doc_id, number, text, arm.engine, arm.engine) for number, text in enumerate(pages, 1)]
+    return assemble(SourceDocument(doc_id, doc, len(pages)), read)
+
+
+def _joined(doc: str, pages: Pages) -> Document:
+    spans, start = [], 0
+    for number, text in enumerate(pages, 1):
+        spans.append(PageSpan(number, Span(start, start + len(text))))
+        start += len(text) + len(PAGE_BREAK)
+    return parse_markdown(PAGE_BREAK.join(pages), source=doc, page_spans=spans)

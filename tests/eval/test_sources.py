@@ -1,0 +1,110 @@
+"""Documents of an arm: ready Markdown, folders and plain readers; what is missing is said."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from eval import readers
+from eval.datasets import GROUND_TRUTH, Dataset
+from eval.readers import READERS, Reader, read_pages
+from eval.sources import documents
+from eval.splitters import cuts
+from eval.suite import Arm
+from rag_ingest.errors import ConfigError, MissingExtraError
+from rag_ingest.types import Document, Failure
+
+PAPER = Path(__file__).resolve().parents[2] / "eval" / "corpus" / "demo" / "tide-gauges.pdf"
+PAGES = ("Running head\n\nThe first page ends in the mid", "Running head\n\ndle of a word.", "Running head\n\nLast.")
+
+
+def arm(engine: str, **options: Any) -> Arm:
+    return Arm(**{"name": "x", "engine": engine, "splitter": "sentence"} | options)
+
+
+def ready() -> Dataset:
+    return Dataset("own", {}, {}, (), {GROUND_TRUTH: {"a": PAGES}, "Parser": {"a": ("Other.",)}}, ("all",))
+
+
+def only(found: Any) -> Document:
+    [item] = list(found)
+    assert not isinstance(item, Failure)
+    assert item[0] == "a"
+    document: Document = item[1]
+    return document
+
+
+def test_a_peer_gets_the_pages_one_after_the_other(tmp_path: Path) -> None:
+    document = only(documents(arm(GROUND_TRUTH), ready(), tmp_path))
+    assert document.markdown == "\n\n".join(PAGES)
+    parts = [document.markdown[page.span.start : page.span.end] for page in document.page_spans]
+    assert tuple(parts) == PAGES
+    assert only(documents(arm("Parser"), ready(), tmp_path)).markdown == "Other."
+
+
+def test_this_projects_splitter_gets_them_assembled(tmp_path: Path) -> None:
+    document = only(documents(arm(GROUND_TRUTH, splitter="structure"), ready(), tmp_path))
+    assert "Running head" not in document.markdown
+    assert len(document.page_spans) == 3
+
+
+def test_a_page_at_a_time(tmp_path: Path, hash_embedder: Any) -> None:
+    document = only(documents(arm(GROUND_TRUTH), ready(), tmp_path))
+    pieces = list(cuts(arm(GROUND_TRUTH, by_page=True), document, hash_embedder()))
+    assert [(piece.text, piece.pages) for piece in pieces] == [(text, (n,)) for n, text in enumerate(PAGES, 1)]
+
+
+def test_a_folder_of_markdown(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="no folder"):
+        list(documents(arm(f"folder:{tmp_path}/none"), ready(), tmp_path))
+    with pytest.raises(ConfigError, match=r"no Markdown from 'folder:.*' for a"):
+        list(documents(arm(f"folder:{tmp_path}"), ready(), tmp_path))
+    (tmp_path / "a.md").write_text("# Mine", encoding="utf-8")
+    assert only(documents(arm(f"folder:{tmp_path}"), ready(), tmp_path)).markdown == "# Mine"
+
+
+@pytest.mark.parametrize("engine", ["textlayer", "pypdfium2"])
+def test_an_engine_needs_pdfs(engine: str, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"needs PDFs, and a has none .*ground-truth, Parser"):
+        list(documents(arm(engine), ready(), tmp_path))
+
+
+def test_an_unknown_engine(tmp_path: Path) -> None:
+    dataset = Dataset("own", {"a": PAPER}, {}, (), strata=("all",))
+    with pytest.raises(ConfigError, match="magic"):
+        list(documents(arm("magic"), dataset, tmp_path))
+
+
+@pytest.mark.parametrize("name", sorted(READERS))
+def test_a_plain_reader_gives_every_pages_text_once_and_keeps_it(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip(READERS[name].package)
+    dataset = Dataset("own", {"a": PAPER}, {}, (), strata=("all",))
+    document = only(documents(arm(name), dataset, tmp_path))
+    assert len(document.page_spans) == 3
+    assert "tide gauge" in " ".join(document.markdown.lower().split())
+    monkeypatch.setitem(readers.READERS, name, Reader(lambda _: pytest.fail("read again"), READERS[name].package, ""))
+    assert only(documents(arm(name), dataset, tmp_path)).markdown == document.markdown
+
+
+def test_spaces_between_columns_keep_the_rows_of_a_table(tmp_path: Path) -> None:
+    lines = "\n".join(read_pages("pypdf-layout", PAPER, tmp_path)).splitlines()
+    assert any(len(line.split("   ")) > 3 for line in lines)
+
+
+def test_a_file_that_a_reader_cannot_read_costs_that_file(tmp_path: Path) -> None:
+    (tmp_path / "bad.pdf").write_bytes(b"no pdf")
+    dataset = Dataset("own", {"bad": tmp_path / "bad.pdf", "a": PAPER}, {}, (), strata=("all",))
+    bad, good = documents(arm("pypdfium2"), dataset, tmp_path)
+    assert isinstance(bad, Failure)
+    assert "bad.pdf" in bad.reason
+    assert not isinstance(good, Failure)
+
+
+def test_a_reader_that_is_not_installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(readers.READERS, "pypdfium2", Reader(lambda _: [], "no-such-package", "peers"))
+    with pytest.raises(MissingExtraError, match=r"rag-ingest\[peers\]"):
+        read_pages("pypdfium2", PAPER, tmp_path)
