@@ -10,6 +10,7 @@ from rag_ingest.errors import ConfigError
 
 COLUMNS = {
     "edit_similarity": "text",
+    "text_kept": "kept",
     "reading_order": "order",
     "teds": "TEDS",
     "teds_structure": "structure",

@@ -29,7 +29,10 @@ _FIRST_LETTER = 0x10000
 """Tokens become letters of their own, behind all surrogates, so that strings of them can be compared."""
 
 
-_COLUMNS = re.compile(r"\\begin\{array\}\s*(?:\[[^\]]*\])?\s*\{[^{}]*\}")
+_NOT_SHOWN = re.compile(
+    r"\\begin\{array\}\s*(?:\[[^\]]*\])?\s*\{[^{}]*\}|\\(?:left|right)\s*\.|\\(?:ensuremath|lefteqn|mathstrut)(?![A-Za-z])"
+)
+_DOTS = re.compile(r"\.\s*\.\s*\.|(?:(?:\\cdot(?![A-Za-z])|[·⋅])\s*){3}")
 _LINE_END = re.compile(r"[.,;](?=[\s}]*(?:\\\\|\\end\b))")
 
 
@@ -49,8 +52,8 @@ class FormulaScore:
 
 
 def formula_tokens(tex: str) -> tuple[str, ...]:
-    """Tokens of a formula; the columns of its arrays, and punctuation that ends a line or the whole, are left out."""
-    tokens = tex_tokens(_LINE_END.sub("", _COLUMNS.sub(" ", tex)))
+    """Tokens of a formula, without what does not show and without punctuation that ends a line or the whole."""
+    tokens = tex_tokens(_DOTS.sub(r" \\ldots ", _LINE_END.sub("", _NOT_SHOWN.sub(" ", tex))))
     end = len(tokens)
     while end and tokens[end - 1] in (".", ",", ";"):
         end -= 1

@@ -14,6 +14,7 @@ import importlib.metadata
 import os
 import re
 import unicodedata
+from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -35,6 +36,7 @@ _ENVIRONMENTS = {"eqnarray": "align", "multline": "gather", "displaymath": "equa
 _ENVIRONMENT = re.compile(r"\\(begin|end)\{(" + "|".join(_ENVIRONMENTS) + r")(\*?)\}")
 _INVISIBLE = re.compile("[\\s\u2061-\u2064\u200b\u00a0]")
 _PUNCTUATION = ".,;"
+_DOTS = re.compile("\\.{3}|[\u00b7\u22c5]{3}|\u22ef")
 _ALIKE = str.maketrans({"\u2212": "-", "\u2216": "\\", "\u2223": "|", "\u2032": "'"})
 _SCRIPTS = {"msub": "_", "munder": "_", "msup": "^", "mover": "^", "msubsup": "_^", "munderover": "_^"}
 """A script belongs to the character before it: nobody sees whether `\\left( x \\right)^2` has a longer base."""
@@ -106,13 +108,14 @@ def _script() -> Path:
 
 def reduce_mathml(mathml: str) -> str:
     """What of a formula is drawn: characters, and brackets around the parts of scripts, fractions, roots and cells."""
-    return _reduce(ElementTree.fromstring(mathml)).strip(_PUNCTUATION)
+    drawn = _DOTS.sub("\u2026", _reduce(ElementTree.fromstring(mathml)))
+    return _lines([line for line in drawn.split("\n") if line]).rstrip(_PUNCTUATION)
 
 
 def _reduce(node: ElementTree.Element) -> str:
     tag = node.tag.rpartition("}")[2]
     if tag in ("annotation", "mspace", "mphantom"):
-        return ""
+        return "\n" if node.get("linebreak") == "newline" else ""
     if tag in _LEAVES and not len(node):
         return _INVISIBLE.sub("", unicodedata.normalize("NFKC", node.text or "")).translate(_ALIKE)
     parts = [_reduce(child) for child in node]
@@ -127,9 +130,12 @@ def _reduce(node: ElementTree.Element) -> str:
 
 
 def _table(node: ElementTree.Element) -> str:
-    """Rows of an array; one row alone is a line, since `aligned` cells only set where it stands."""
-    rows = [[cell for cell in map(_reduce, row) if cell] for row in node]
-    lines = [row for row in rows if row]
+    """Rows of an array; where its columns lie is not looked at."""
+    return _lines([line for line in ("".join(map(_reduce, row)) for row in node) if line])
+
+
+def _lines(lines: Sequence[str]) -> str:
+    """Lines below each other; one alone is no array, since `aligned` only says where it stands."""
     if len(lines) < 2:
-        return "".join(lines[0]) if lines else ""
-    return f"mtable{_OPEN}{_NEXT.join(''.join(row).rstrip(_PUNCTUATION) for row in lines)}{_CLOSE}"
+        return "".join(lines)
+    return f"mtable{_OPEN}{_NEXT.join(line.rstrip(_PUNCTUATION) for line in lines)}{_CLOSE}"

@@ -16,6 +16,7 @@ from rag_ingest.errors import ConfigError
 
 MEASURES = {
     "edit_similarity": "text, 1 - normalised edit distance, whatever the order of the blocks",
+    "text_kept": "share of the truth's words that are there, in order within blocks; more text does not count",
     "reading_order": "order of the blocks that were found, 1 - normalised edit distance",
     "teds": "tables, structure and texts",
     "teds_structure": "tables, structure alone",
@@ -48,6 +49,7 @@ class DocumentQuality:
         order = self.text.reading_order if self.text else None
         return {
             "edit_similarity": [self.text.edit_similarity] if self.text else [],
+            "text_kept": [self.text.kept] if self.text else [],
             "reading_order": [] if order is None else [order],
             "teds": [table.teds for table in self.tables],
             "teds_structure": [table.structure for table in self.tables],

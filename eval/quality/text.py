@@ -1,7 +1,7 @@
-"""Text: edit similarity that does not depend on the order of blocks, and the order of blocks by itself.
+"""Text: what is alike and what is kept whatever the order of blocks, and the order of blocks by itself.
 
 Each block of the truth is looked for in the words of the output by runs of three words that stand once on either side,
-so that it does not matter where the output ends its paragraphs. Two measures follow.
+so that it does not matter where the output ends its paragraphs. Three measures follow.
 
 - Reading order: the blocks that were found, in the order of the output, against their own order; 1 - Levenshtein
   distance over the longer length, as OmniDocBench takes it (arXiv 2412.07626, `get_order_paired`). Unlike there, blocks
@@ -10,15 +10,17 @@ so that it does not matter where the output ends its paragraphs. Two measures fo
   wherever its order leaves the truth's. Each stretch is compared with the blocks that it holds; distances and longer
   lengths are summed. Text on one side only counts in full. The whole text as it stands is compared too, and the better
   of both is taken, so that a block found in a wrong place can't lower the score.
+- Text kept: the share of the truth's words that the same stretches hold in the same order (longest common
+  subsequence), so that a truth without bibliography or running headers does not count against what wrote them.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from rapidfuzz.distance import Levenshtein
+from rapidfuzz.distance import LCSseq, Levenshtein
 
 SEED_WORDS = 3
 """A block is found by so many consecutive words that stand once in the truth and once in the output."""
@@ -34,17 +36,22 @@ SLACK = 0.25
 """Seeds of one place may be off by this share of the block's words: words were lost or inserted between them."""
 
 
+_Stretch = tuple[Sequence[str], Sequence[str]]
+
+
 @dataclass(frozen=True, slots=True)
 class TextScore:
     """Of one document.
 
     Attributes:
         edit_similarity: 0.0 to 1.0; 1.0 when both sides are empty.
+        kept: 0.0 to 1.0; 1.0 when the truth is empty.
         reading_order: 0.0 to 1.0; None with fewer than two blocks found.
         found: blocks of the truth that were found in the output.
     """
 
     edit_similarity: float
+    kept: float
     reading_order: float | None
     found: int
 
@@ -58,12 +65,11 @@ def compare_text(truth: Sequence[Sequence[str]], output: Sequence[str]) -> TextS
     """
     places = find_blocks(truth, output)
     found = sorted((at, block) for block, at in enumerate(places) if at is not None)
-    whole = _distance([word for block in truth for word in block], output)
-    moved = [_distance(words, part) for words, part in _stretches(truth, output, found)]
-    scores = [_similarity(pairs) for pairs in ([whole], moved) if pairs]
+    whole = [([word for block in truth for word in block], output)]
+    ways = [way for way in (whole, _stretches(truth, output, found)) if way]
     sequence = [block for _, block in found]
     order = Levenshtein.normalized_similarity(sorted(sequence), sequence) if len(sequence) > 1 else None
-    return TextScore(max(scores), order, len(found))
+    return TextScore(max(map(_similarity, ways)), max(map(_kept, ways)), order, len(found))
 
 
 def find_blocks(truth: Sequence[Sequence[str]], output: Sequence[str]) -> list[int | None]:
@@ -94,7 +100,7 @@ def _place(block: Sequence[str], places: dict[tuple[str, ...], int], length: int
 
 def _stretches(
     truth: Sequence[Sequence[str]], output: Sequence[str], found: Sequence[tuple[int, int]]
-) -> list[tuple[list[str], Sequence[str]]]:
+) -> list[_Stretch]:
     """Words of the truth, and the stretch of the output that holds them; a new one begins where the order breaks."""
     if not found:
         return []
@@ -106,7 +112,7 @@ def _stretches(
             runs[-1][1].append(block)
         else:
             runs.append((at, [block]))
-    stretches = []
+    stretches: list[_Stretch] = []
     for i, (at, blocks) in enumerate(runs):
         first = 0 if blocks[0] == in_truth[0] else blocks[0]
         words = [word for block in truth[first : follows[blocks[-1]]] for word in block]
@@ -115,15 +121,21 @@ def _stretches(
     return stretches
 
 
-def _distance(truth: Sequence[str], output: Sequence[str]) -> tuple[int, int]:
-    """Edits, and the longer length, in characters."""
-    a, b = " ".join(truth), " ".join(output)
-    return Levenshtein.distance(a, b), max(len(a), len(b))
+def _similarity(stretches: Iterable[_Stretch]) -> float:
+    edits = length = 0
+    for truth, output in stretches:
+        a, b = " ".join(truth), " ".join(output)
+        edits += Levenshtein.distance(a, b)
+        length += max(len(a), len(b))
+    return 1.0 - edits / length if length else 1.0
 
 
-def _similarity(pairs: Sequence[tuple[int, int]]) -> float:
-    length = sum(longer for _, longer in pairs)
-    return 1.0 - sum(edits for edits, _ in pairs) / length if length else 1.0
+def _kept(stretches: Iterable[_Stretch]) -> float:
+    kept = words = 0
+    for truth, output in stretches:
+        kept += LCSseq.similarity(truth, output)
+        words += len(truth)
+    return kept / words if words else 1.0
 
 
 def _seeds(words: Sequence[str]) -> list[tuple[str, ...]]:

@@ -26,8 +26,8 @@ def test_a_line_a_document_and_the_mean(folders: tuple[Path, Path]) -> None:
     result = runner.invoke(app, ["quality", *map(str, folders)])
     assert result.exit_code == 0
     lines = {line.split()[0]: line.split()[1:] for line in result.stdout.splitlines()}
-    assert lines["sub/one"] == ["1.000", "-", "1.000", "1.000", "0.000", "-", "-", "-"]
-    assert lines["two"] == ["0.000", "-", "-", "-", "0.000", "-", "-", "-"]
+    assert lines["sub/one"] == ["1.000", "1.000", "-", "1.000", "1.000", "0.000", "-", "-", "-"]
+    assert lines["two"] == ["0.000", "0.000", "-", "-", "-", "0.000", "-", "-", "-"]
     assert lines["mean"][0] == "0.500"
     assert "formulas =: not measured, the truth has no display formula" in result.stdout
     assert "no output, counted as empty: two" in result.stderr

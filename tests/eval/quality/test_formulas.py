@@ -46,6 +46,20 @@ def test_formulas_in_lines_are_found() -> None:
     assert read_content("where $x_1$ and \\(y\\) cost $5 each").inline == ("x_1", "y")
 
 
+@pytest.mark.parametrize(
+    ("a", "b"),
+    [
+        (r"a_1, \dots, a_n", "a_1, . . . , a_n"),
+        (r"a_1 + \cdots + a_n", r"a_1 + \cdot \cdot \cdot + a_n"),
+        (r"\ensuremath{\boldsymbol{x}} = 1", "x = 1"),
+        (r"\left. f \right|_{0}", "f|_0"),
+        (r"\begin{array}{l l}{a,}\\ {b.}\end{array}", r"\begin{aligned}a\\b\end{aligned}"),
+    ],
+)
+def test_what_is_written_differently_has_the_same_tokens(a: str, b: str) -> None:
+    assert formula_tokens(a) == formula_tokens(b)
+
+
 def test_one_wrong_token_of_five(katex: Katex) -> None:
     (score,) = compare_formulas(content("x + y = z"), content("x + y = 2"), katex)
     assert score == FormulaScore(exact=False, similarity=pytest.approx(4 / 5), rendered=False)
@@ -96,6 +110,8 @@ def test_what_katex_can_not_set_is_not_judged_by_looks(katex: Katex) -> None:
         (r"\operatorname{Ann}_R x", r"\mathrm{Ann}_{R}\, x"),
         (r"\sum_{i=1}^{n} i", r"\sum\nolimits_{i=1}^n i"),
         (r"\ensuremath{x} \label{eq:x}", "x"),
+        (r"a_1, \dots, a_n + \cdots", r"a_1, ..., a_n + \cdot \cdot \cdot"),
+        (r"\begin{aligned}x &= 1, \\ y &= 2\end{aligned}", r"x = 1 \\ y = 2."),
         (r"\mbox{$| x \rangle$}", r"|x\rangle"),
         (r"\begin{eqnarray*}x&=&1\\y&=&2\end{eqnarray*}", r"\begin{aligned}x&=1\\y&=2\end{aligned}"),
     ],
@@ -105,7 +121,9 @@ def test_what_looks_alike_is_drawn_alike(a: str, b: str, katex: Katex) -> None:
     assert katex.drawn(a) == katex.drawn(b)
 
 
-@pytest.mark.parametrize(("a", "b"), [("x^2", "x_2"), ("x^2", "x2"), (r"\hat{x}", "x"), (r"\frac{a}{b}", "ab")])
+@pytest.mark.parametrize(
+    ("a", "b"), [(r"x \\ y", "xy"), ("x^2", "x_2"), ("x^2", "x2"), (r"\hat{x}", "x"), (r"\frac{a}{b}", "ab")]
+)
 def test_what_looks_different_is_drawn_differently(a: str, b: str, katex: Katex) -> None:
     assert katex.drawn(a) != katex.drawn(b)
 

@@ -57,7 +57,7 @@ FORMULA = {"formula_exact", "formula_similarity", "formula_rendered"}
             {"formula_exact", "formula_similarity", "formula_rendered"},
         ),
         ("a_k", "a_x", FORMULA),
-        ("forty days", "fourty day", {"edit_similarity"}),
+        ("forty days", "fourty day", {"edit_similarity", "text_kept"}),
     ],
 )
 def test_a_fault_lowers_what_it_concerns_and_nothing_else(old: str, new: str, lowered: set[str]) -> None:

@@ -67,7 +67,7 @@ def test_swapped_digits_lower_similarity_by_their_characters() -> None:
 def test_order_of_blocks_lowers_reading_order_alone() -> None:
     truth = "\n\n".join(PARAGRAPHS)
     moved = score(truth, "\n\n".join([PARAGRAPHS[0], PARAGRAPHS[2], PARAGRAPHS[3], PARAGRAPHS[1]]))
-    assert moved.edit_similarity == 1.0
+    assert moved.edit_similarity == moved.kept == 1.0
     assert moved.reading_order == pytest.approx(1 - 2 / 4)
 
 
@@ -85,8 +85,10 @@ def test_lost_and_invented_text_counts_in_full() -> None:
     gone = len(" ".join(normal(PARAGRAPHS[3]))) + 1
     assert lost.edit_similarity == pytest.approx(1 - gone / whole)
     assert lost.reading_order == 1.0
+    assert lost.kept == pytest.approx(1 - len(normal(PARAGRAPHS[3])) / len(read_content(truth).words))
     more = score("\n\n".join(PARAGRAPHS[:3]), truth)
     assert more.edit_similarity == pytest.approx(1 - gone / whole)
+    assert more.kept == 1.0
 
 
 def test_another_text_scores_low_and_an_empty_one_zero() -> None:
@@ -99,7 +101,7 @@ def test_another_text_scores_low_and_an_empty_one_zero() -> None:
 @given(documents)
 def test_identity_is_one(truth: list[list[str]]) -> None:
     result = compare_text(truth, [word for block in truth for word in block])
-    assert result.edit_similarity == 1.0
+    assert result.edit_similarity == result.kept == 1.0
     assert result.reading_order in (None, 1.0)
 
 
@@ -107,6 +109,7 @@ def test_identity_is_one(truth: list[list[str]]) -> None:
 def test_bounded(truth: list[list[str]], other: list[list[str]]) -> None:
     result = compare_text(truth, [word for block in other for word in block])
     assert 0.0 <= result.edit_similarity <= 1.0
+    assert 0.0 <= result.kept <= 1.0
     assert result.reading_order is None or 0.0 <= result.reading_order <= 1.0
 
 
