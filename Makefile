@@ -23,7 +23,7 @@ $(VENV)/.installed: pyproject.toml configs/constraints.txt
 	@touch $@
 
 demo: install
-	@$(BIN)/rag-ingest ingest eval/corpus --db $(DB)
+	@$(BIN)/rag-ingest ingest eval/corpus/demo --db $(DB)
 	@$(BIN)/python -m eval.demo --db $(DB)
 
 test: install

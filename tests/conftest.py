@@ -41,5 +41,5 @@ def real_data() -> Path:
 
 @pytest.fixture(scope="session")
 def corpus(root: Path) -> Path:
-    """The built-in corpus: three short papers."""
-    return root / "eval" / "corpus"
+    """Three short papers, a part of the built-in corpus."""
+    return root / "eval" / "corpus" / "demo"

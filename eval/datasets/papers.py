@@ -9,10 +9,11 @@ from rag_ingest.errors import ConfigError
 
 
 def builtin() -> Dataset:
-    """The fictional papers of `eval/corpus`, one PDF each."""
+    """The fictional papers of `eval/corpus`, some of them as scans."""
     corpus = ROOT / "eval" / "corpus"
-    pdfs = {p.stem: p for p in sorted(corpus.glob("*.pdf"))}
-    return Dataset("builtin", pdfs, {}, read_questions(corpus / "questions.jsonl", pdfs, STRATA))
+    pdfs = {p.stem: p for p in sorted(corpus.glob("*/*.pdf"), key=lambda p: p.stem)}
+    truth = {p.stem: p for p in sorted(corpus.glob("truth/*.md"))}
+    return Dataset("builtin", pdfs, truth, read_questions(corpus / "questions.jsonl", pdfs, STRATA))
 
 
 def papers() -> Dataset:

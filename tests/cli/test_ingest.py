@@ -14,7 +14,13 @@ import pytest
 
 from tests.cli.conftest import Run, json_lines, rows
 
-QUESTIONS = [json.loads(q) for q in Path("eval/corpus/questions.jsonl").read_text().splitlines() if q.strip()]
+CORPUS = Path("eval/corpus")
+PAPERS = {paper.stem for paper in (CORPUS / "demo").glob("*.pdf")}
+QUESTIONS = [
+    question
+    for question in map(json.loads, (CORPUS / "questions.jsonl").read_text(encoding="utf-8").splitlines())
+    if question["doc"] in PAPERS
+]
 
 
 def test_ingesting_twice_changes_no_row(run: Run, corpus: Path, tmp_path: Path) -> None:
