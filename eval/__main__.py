@@ -110,7 +110,7 @@ def gate(
 ) -> None:
     """Ends with 1 when an arm falls short of a condition; a line for each."""
     from eval.gate import check, check_names, parse
-    from eval.metrics import all_measures
+    from eval.measures import all_measures
     from eval.records import load
     from eval.suite import load_suite
 

@@ -8,7 +8,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from eval.metrics import Passage, Scores
+from eval.measures import Scores
+from eval.metrics import Passage
 from eval.records import MISSES, RESULTS, Row
 from eval.relevance import QuestionJudge
 from rag_ingest.errors import ConfigError

@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from eval.datasets import Question
-from eval.metrics import Passage, Scores
+from eval.measures import Scores
+from eval.metrics import Passage
 from rag_ingest.errors import ConfigError
 
 RESULTS, ROWS, MISSES = "results.json", "rows.parquet", "misses.jsonl"

@@ -14,7 +14,8 @@ from typing import Any
 from eval.arms import Built, build
 from eval.comparison import Pair, compare, groups, over_arms
 from eval.datasets import GROUND_TRUTH, Dataset, load_dataset
-from eval.metrics import Asked, all_measures, definition, score
+from eval.measures import all_measures, definition, score
+from eval.metrics import Asked
 from eval.misses import REASONS, reason
 from eval.progress import track
 from eval.quality import arm_quality

@@ -9,7 +9,8 @@ from typing import Any
 from eval.arms import Built
 from eval.comparison import groups
 from eval.datasets import STRATA, Question
-from eval.metrics import Passage, Scores, all_measures
+from eval.measures import Scores, all_measures
+from eval.metrics import Passage
 from eval.records import Row
 from eval.runner import against_baseline, arm_result, method
 from eval.suite import Arm, Suite

@@ -10,20 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from eval.datasets import Gold, Question
-from eval.metrics import (
-    Asked,
-    EvidenceRecall,
-    Passage,
-    Scores,
-    TokenIoU,
-    TokenPrecision,
-    all_measures,
-    cut,
-    definition,
-    rank_metrics,
-    score,
-    within,
-)
+from eval.measures import EvidenceRecall, Scores, TokenIoU, TokenPrecision, all_measures, definition, score
+from eval.metrics import Asked, Passage, cut, rank_metrics, within
 from eval.relevance import QuestionJudge
 
 

@@ -10,7 +10,8 @@ from typer.testing import CliRunner
 
 from eval.__main__ import app
 from eval.datasets import Question
-from eval.metrics import Asked, Passage, all_measures, score
+from eval.measures import all_measures, score
+from eval.metrics import Asked, Passage
 from eval.misses import describe, miss_record, reason
 from eval.records import Row
 from eval.relevance import QuestionJudge
