@@ -9,7 +9,10 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import pyarrow.parquet as pq
 import pytest
+
+from eval.datasets import load_dataset
 
 SUITE = """
 name = "little"
@@ -52,14 +55,15 @@ def outs(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
 
 def load(out: Path) -> tuple[dict[str, Any], list[dict[str, Any]]]:
     results = json.loads((out / "results.json").read_text(encoding="utf-8"))
-    return results, [json.loads(line) for line in (out / "rows.jsonl").read_text(encoding="utf-8").splitlines()]
+    return results, pq.read_table(out / "rows.parquet").to_pylist()
 
 
 @pytest.mark.slow
 def test_every_question_is_asked_in_every_arm(outs: tuple[Path, Path]) -> None:
     _, rows = load(outs[0])
     asked = {(row["arm"], row["question_id"]) for row in rows}
-    assert len(asked) == len(rows) == 2 * 8
+    questions = load_dataset("builtin").only(("bus-holding", "tide-gauges")).questions
+    assert len(asked) == len(rows) == 2 * len(questions)
     assert {row["doc"] for row in rows} == {"bus-holding", "tide-gauges"}
 
 
@@ -70,10 +74,15 @@ def test_figures_hang_together(outs: tuple[Path, Path]) -> None:
         assert row["recall@512"] <= row["recall@1024"] <= row["recall@2048"]
         assert row["mrr"] == pytest.approx(1 / row["first_rank"] if row["first_rank"] else 0.0)
         assert row["ceiling"] == float(row["first_rank"] is not None)
+        assert row["iou@1024"] <= row["precision@1024"] <= row["recall@1024"]
+        assert bool(row["reason"]) == (not row["recall@1024"])
+        assert (row["reason"] == "ranking") == (row["recall@1024"] < row["ceiling"])
     for arm in results["arms"]:
         prose = [row["recall@1024"] for row in rows if row["arm"] == arm["name"] and row["stratum"] == "prose"]
         assert arm["groups"]["prose"]["recall@1024"]["mean"] == pytest.approx(sum(prose) / len(prose))
         assert arm["failures"] == []
+        found = arm["groups"]["all"]
+        assert sum(found["missed"].values()) == pytest.approx(found["questions"] * (1 - found["recall@1024"]["mean"]))
 
 
 @pytest.mark.slow
@@ -90,6 +99,8 @@ def test_a_second_run_from_the_cache_says_the_same(outs: tuple[Path, Path]) -> N
         for arm in results["arms"]:
             arm.pop("seconds")
     assert first == second
+    reports = [(out / "report.html").read_text(encoding="utf-8") for out in outs]
+    assert reports[0] == reports[1], "no time and no path stands in the page"
 
 
 def test_a_wrong_suite_ends_with_code_2(tmp_path: Path) -> None:
