@@ -1,4 +1,4 @@
-"""How far a run is: bars with the time left on a terminal, a line a step elsewhere; always on stderr.
+"""How far a run is: bars with the time left on a terminal, now and then a line elsewhere; always on stderr.
 
 What is slow wraps its loop in `track`; it shows nothing outside of `showing`, so that a library user sees nothing.
 """
@@ -9,12 +9,16 @@ import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from time import monotonic
 from typing import TypeVar
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 T = TypeVar("T")
+
+LINE_EVERY_S = 30.0
+"""Between two lines about the same loop where there is no terminal."""
 
 _shown: ContextVar[Progress | None] = ContextVar("shown", default=None)
 
@@ -50,12 +54,15 @@ def track(items: Iterable[T], what: str, total: int, unit: str) -> Iterator[T]:
     Args:
         items: what is worked on, one after the other.
         what: said before the bar.
-        total: how many items there will be; the bar goes once they are through.
+        total: how many items there will be.
         unit: what is counted.
     """
     progress = _shown.get()
     if progress is None or not total:
         yield from items
+        return
+    if progress.disable:
+        yield from _with_lines(items, what, total, unit, progress.console)
         return
     task = progress.add_task(what, total=total, unit=unit)
     try:
@@ -64,3 +71,14 @@ def track(items: Iterable[T], what: str, total: int, unit: str) -> Iterator[T]:
             progress.advance(task)
     finally:
         progress.remove_task(task)
+
+
+def _with_lines(items: Iterable[T], what: str, total: int, unit: str, console: Console) -> Iterator[T]:
+    started = said = monotonic()
+    for done, item in enumerate(items, 1):
+        yield item
+        now = monotonic()
+        if now - said >= LINE_EVERY_S and done < total:
+            left = (now - started) / done * (total - done)
+            console.print(f"{what}: {done}/{total} {unit}, about {left:.0f} s left", markup=False)
+            said = now

@@ -87,7 +87,7 @@ def summary(results: Mapping[str, Any]) -> str:
         title = f"{group}, {arms[0]['groups'][group]['questions']} questions"
         width = max(len(title), *(len(arm["name"]) for arm in arms))
         heads = "".join(f"{f'@{budget}':>7}" for budget in budgets)
-        lines += ["", f"{title:{width}}{heads} ceiling passages tokens  difference@{primary}     p"]
+        lines += ["", f"{title:{width}}{heads} ceiling passages tokens  difference@{primary}      p"]
         for arm in arms:
             found = arm["groups"][group]
             recalls = "".join(f"{found[f'recall@{budget}']['mean']:7.3f}" for budget in budgets)
@@ -98,7 +98,7 @@ def summary(results: Mapping[str, Any]) -> str:
 
 
 def _difference(test: Mapping[str, Any] | None) -> str:
-    return "baseline" if test is None else f"{interval(test['difference'])} {test['p']:5.3f}"
+    return "baseline" if test is None else f"{interval(test['difference'])} {p_value(test['p']):>6}"
 
 
 def interval(change: Mapping[str, float]) -> str:

@@ -35,6 +35,18 @@ def test_a_log_file_sees_lines_alone() -> None:
     assert shown(terminal=False) == "arm [x]: 3 papers\n"
 
 
+def test_a_log_file_sees_how_far_a_slow_loop_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = iter(range(0, 1000, 20))
+    monkeypatch.setattr("eval.progress.monotonic", lambda: next(clock))
+    stream = io.StringIO()
+    with showing(Console(file=stream, width=120)):
+        list(track(range(6), "embedding", 6, "batches"))
+    assert stream.getvalue().splitlines() == [
+        "embedding: 2/6 batches, about 80 s left",
+        "embedding: 4/6 batches, about 40 s left",
+    ]
+
+
 def test_without_a_run_nothing_is_shown(capsys: pytest.CaptureFixture[str]) -> None:
     assert list(track("abc", "reading", 3, "papers")) == ["a", "b", "c"]
     assert capsys.readouterr() == ("", "")
