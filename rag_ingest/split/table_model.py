@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 
 from rag_ingest.split.table_cells import Cell, html_cells, is_number, pipe_cells
 
-_LONE_CELL = re.compile(r"[ \t]*\|?(?:[^|\\\r\n]|\\.)*\|[ \t|]*$")
-_LONE_CELLS = re.compile(rf"^{_LONE_CELL.pattern}", re.MULTILINE)
+_LONE_CELL = re.compile(r"[ \t]*\|?(?:[^|\\\r\n]|\\.)*\|[ \t|]*(?=[\r\n]|$)")
+_LONE_CELLS = re.compile(rf"(?:^|(?<=\r)){_LONE_CELL.pattern}", re.MULTILINE)
 _GAP = re.compile(r">(?:\s*</[tT][dDhH]>|(?<=<[tT][dDhH]>)\s*<[tT][dDhHrR])")
 _SPAN = re.compile(r"[sS][pP][aA][nN]")
 _MAX_COLUMNS = 500

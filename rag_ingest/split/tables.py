@@ -38,7 +38,7 @@ def table_rows(text: str) -> TableRows:
     cuts = tuple([row.start for row in table.body[1:]])
     carried = tuple([_carried(above, table) for above in reaching[1:]]) or ("",) * len(cuts)
     titles: frozenset[int] = frozenset()
-    if reaching or "\r" in text:
+    if reaching:
         behind = zip(table.body, cuts, strict=False)
         titles = frozenset(cut for row, cut in behind if row.may_reach_down and table.group_title(row))
     return TableRows(cuts, header_line(table.columns), table.caption, carried, titles, table)

@@ -42,6 +42,7 @@ BUDGETS = {
     "figure_with_bbox": 18,
     "footnotes": 24,
     "form_feed_and_line_separator": 12,
+    "formula_in_a_preamble": 40,
     "formula_then_where": 26,
     "heading_inside_code": 16,
     "html_colspan_flattened": 28,

@@ -68,6 +68,21 @@ HTML = (
 )
 
 
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+def test_the_title_of_a_group_reaches_its_rows_whatever_the_line_ends(end: str) -> None:
+    rows = [
+        "| Model | F1 |",
+        "|---|---|",
+        "| English | |",
+        "| small | 11 |",
+        "| large | 21 |",
+        "| German | |",
+        "| big | 3 |",
+    ]
+    table = table_rows(end.join(rows))
+    assert table.carried == ("English", "English", "", "German")
+
+
 def test_html_table() -> None:
     table = table_rows(HTML)
     assert table.header == "Name | Recall / dev | Recall / test set"
