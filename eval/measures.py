@@ -9,8 +9,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from inspect import cleandoc
+from itertools import islice
 from typing import ClassVar, Protocol
 
+from eval.lcs import TOP_K, Retrieved, retrieval_score
 from eval.metrics import Asked, Passage
 
 
@@ -126,15 +128,35 @@ class Ceiling:
         return float(bool(asked.relevant))
 
 
-def all_measures(budgets: Sequence[int], primary: int) -> list[Measure]:
+@dataclass(frozen=True, slots=True)
+class PublishedLcs:
+    """OHR-Bench's published retrieval score (`eval.lcs`): common words in sequence over the evidence's words.
+
+    Of the first 2 passages from the question's domain, which is what stands before `/` in a document's name. It knows
+    no window, so that long passages score for common words alone.
+    """
+
+    name: ClassVar[str] = f"lcs@{TOP_K}"
+
+    def __call__(self, asked: Asked) -> float:
+        """0.0 to 1.0."""
+        question = asked.judge.question
+        domain = question.doc.partition("/")[0]
+        near = islice((p for p in asked.ranked if p.doc.partition("/")[0] == domain), TOP_K)
+        return retrieval_score(question, [Retrieved(p.doc, p.text, p.pages) for p in near])
+
+
+def all_measures(budgets: Sequence[int], primary: int, *, lcs: bool = False) -> list[Measure]:
     """Everything that is measured, in the order of the tables.
 
     Args:
         budgets: of evidence recall, in tokens.
         primary: budget of the token measures.
+        lcs: whether OHR-Bench's published score is among them.
     """
     recall: list[Measure] = [EvidenceRecall(budget) for budget in budgets]
-    return [*recall, Ndcg(), ReciprocalRank(), TokenPrecision(primary), TokenIoU(primary), Ceiling()]
+    published: list[Measure] = [PublishedLcs()] if lcs else []
+    return [*recall, Ndcg(), ReciprocalRank(), TokenPrecision(primary), TokenIoU(primary), Ceiling(), *published]
 
 
 def definition(measure: Measure) -> str:

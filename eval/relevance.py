@@ -88,6 +88,7 @@ class QuestionJudge:
     """
 
     def __init__(self, question: Question) -> None:
+        self.question = question
         self._judges: dict[str, list[Judge]] = {}
         for gold in question.golds:
             self._judges.setdefault(gold.doc, []).append(Judge(gold.evidence))

@@ -24,6 +24,7 @@ from eval.relevance import THRESHOLD, QuestionJudge
 from eval.statistics import ALPHA, CONFIDENCE, FLIPS, POWER, ROUNDS, STUDIES, bootstrap
 from eval.suite import Suite
 from rag_ingest import Config, Pipeline
+from rag_ingest.errors import MissingExtraError, ModelError
 from rag_ingest.types import Embedder
 
 _PACKAGES = ("rag-ingest", "lancedb", "llama-index-core", "sentence-transformers", "ir-measures", "pypdfium2")
@@ -49,13 +50,21 @@ def run(
     quality = Quality(dataset, suite.seed)
     rows: dict[str, list[Row]] = {}
     arms: list[dict[str, Any]] = []
+    skipped: list[dict[str, str]] = []
     with ExitStack() as stack:
         embedders: dict[str, Embedder] = {}
         for arm in suite.arms:
             if arm.embedder not in embedders:
                 embedders[arm.embedder] = stack.enter_context(Pipeline(Config(embedder=arm.embedder))).embedder
             log(f"{arm.name}: reading {len(dataset.docs)} papers")
-            built = build(arm, dataset, embedders[arm.embedder], cache)
+            try:
+                built = build(arm, dataset, embedders[arm.embedder], cache)
+            except (MissingExtraError, ModelError) as e:
+                if not arm.optional:
+                    raise
+                log(f"{arm.name}: left out: {e}")
+                skipped.append({"name": arm.name, "reason": str(e)})
+                continue
             log(f"{arm.name}: {len(built.passages)} passages, {len(built.failures)} failures")
             started = perf_counter()
             rows[arm.name] = list(_ask(built, dataset, judges, suite, embedders[arm.embedder]))
@@ -66,6 +75,7 @@ def run(
         "dataset": _dataset_result(dataset),
         "method": method(suite, dataset.strata),
         "arms": arms,
+        "skipped": skipped,
         "comparisons": against_baseline(suite, dataset.strata, rows),
         "versions": {"python": platform.python_version()} | {name: version(name) for name in _PACKAGES},
     }
@@ -74,7 +84,7 @@ def run(
 
 def method(suite: Suite, strata: Sequence[str]) -> dict[str, Any]:
     """How the figures come about, for the report and for who reads results.json alone."""
-    measures = all_measures(suite.budgets, suite.primary_budget)
+    measures = all_measures(suite.budgets, suite.primary_budget, lcs=suite.lcs)
     return {
         "coverage": THRESHOLD,
         "confidence": CONFIDENCE,
@@ -90,7 +100,7 @@ def method(suite: Suite, strata: Sequence[str]) -> dict[str, Any]:
 def _ask(
     built: Built, dataset: Dataset, judges: Mapping[str, QuestionJudge], suite: Suite, embedder: Embedder
 ) -> Iterator[Row]:
-    measures = all_measures(suite.budgets, suite.primary_budget)
+    measures = all_measures(suite.budgets, suite.primary_budget, lcs=suite.lcs)
     primary = f"recall@{suite.primary_budget}"
     rankings = built.rank([question.question for question in dataset.questions])
     asked = zip(dataset.questions, rankings, strict=True)

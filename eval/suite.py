@@ -35,6 +35,7 @@ class Arm(BaseModel):
         overlap_tokens: of "sentence" and "markdown+sentence".
         header_path: whether "markdown+sentence" puts the headings above before each piece, LlamaIndex's default.
         by_page: whether the other splitters cut each page by itself, as OHR-Bench was published.
+        optional: left out, with a line that says why, where its package, weights or server are missing.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -51,6 +52,7 @@ class Arm(BaseModel):
     overlap_tokens: int = Field(default=0, ge=0)
     header_path: bool = True
     by_page: bool = False
+    optional: bool = False
 
     @model_validator(mode="after")
     def _own_options_only(self) -> Arm:
@@ -83,6 +85,7 @@ class Suite(BaseModel):
         baseline: name of the arm that the others are compared with.
         budgets: retrieved tokens.
         primary_budget: the one that differences are tested at.
+        lcs: whether OHR-Bench's published score is measured too, see `eval.lcs`.
         seed: of resampling.
     """
 
@@ -94,6 +97,7 @@ class Suite(BaseModel):
     docs: tuple[str, ...] = ()
     budgets: tuple[int, ...] = (512, 1024, 2048)
     primary_budget: int = 1024
+    lcs: bool = False
     seed: int = 0
     arms: tuple[Arm, ...] = Field(min_length=1)
 
@@ -104,6 +108,8 @@ class Suite(BaseModel):
             raise ValueError("two arms have the same name")
         if self.baseline not in names:
             raise ValueError(f"baseline {self.baseline!r} is no arm (arms: {', '.join(names)})")
+        if any(arm.optional for arm in self.arms if arm.name == self.baseline):
+            raise ValueError(f"baseline {self.baseline!r} can't be optional: the others are compared with it")
         if self.primary_budget not in self.budgets or min(self.budgets) < 1:
             raise ValueError(f"primary_budget {self.primary_budget} must be one of budgets, each 1 or more")
         return self

@@ -87,10 +87,13 @@ def summary(results: Mapping[str, Any]) -> str:
         title = f"{group}, {arms[0]['groups'][group]['questions']} questions"
         width = max(len(title), *(len(arm["name"]) for arm in arms))
         heads = "".join(f"{f'@{budget}':>7}" for budget in budgets)
+        extra = [name for name in results["method"]["measures"] if name.startswith("lcs@")]
+        heads += "".join(f"{name:>7}" for name in extra)
         lines += ["", f"{title:{width}}{heads} ceiling passages tokens  difference@{primary}      p"]
         for arm in arms:
             found = arm["groups"][group]
-            recalls = "".join(f"{found[f'recall@{budget}']['mean']:7.3f}" for budget in budgets)
+            names = [*(f"recall@{budget}" for budget in budgets), *extra]
+            recalls = "".join(f"{found[name]['mean']:7.3f}" for name in names)
             size = f"{arm['passages']:8} {arm['mean_tokens']:6.0f}"
             end = _difference(tests.get((arm["name"], group)))
             lines.append(f"{arm['name']:{width}}{recalls} {found['ceiling']['mean']:7.3f} {size}  {end}")
