@@ -146,24 +146,29 @@ def _texts(cells: Sequence[TableCell]) -> tuple[list[str], list[int]]:
 
 
 def _row_changes(a: _Tree, b: _Tree, cells: _Matrix) -> _Matrix:
-    """(rows of a, rows of b): the edit distance of their cells, all pairs at once."""
+    """(rows of a, rows of b): the edit distance of their cells.
+
+    All rows of a and all rows of b of one length are compared at once, a cell of the rows of a at a time: cells of a
+    times cells of b are looked at, rows of a times cells of b held.
+    """
     starts_a, lengths_a = _rows(a)
     starts_b, lengths_b = _rows(b)
-    shape = (len(a.rows), len(b.rows))
-    result = np.zeros(shape)
-    above = [np.full(shape, float(j)) for j in range(int(lengths_b.max()) + 1)]
-    for i in range(int(lengths_a.max()) + 1):
-        line = above if i == 0 else [np.full(shape, float(i))]
-        if i:
-            of_a = np.minimum(starts_a + i - 1, len(a.cells) - 1)
-            for j in range(1, len(above)):
-                of_b = np.minimum(starts_b + j - 1, len(b.cells) - 1)
-                changed = above[j - 1] + cells[np.ix_(of_a, of_b)]
-                line.append(np.minimum(changed, np.minimum(above[j], line[j - 1]) + 1))
-        for length in np.unique(lengths_b):
-            here = np.ix_(np.flatnonzero(lengths_a == i), np.flatnonzero(lengths_b == length))
-            result[here] = line[length][here]
-        above = line
+    result = np.zeros((len(a.rows), len(b.rows)))
+    for length in np.unique(lengths_b):
+        group = np.flatnonzero(lengths_b == length)
+        steps = np.arange(length + 1, dtype=np.float64)
+        of_b = starts_b[group, None] + np.arange(length)
+        rows = np.arange(len(a.rows))
+        line = np.broadcast_to(steps, (len(rows), len(group), len(steps)))
+        for i in range(int(lengths_a.max()) + 1):
+            if i:
+                line, rows = line[lengths_a[rows] >= i], rows[lengths_a[rows] >= i]
+                of_a = starts_a[rows] + i - 1
+                best = line + 1
+                best[:, :, 1:] = np.minimum(best[:, :, 1:], line[:, :, :-1] + cells[of_a[:, None, None], of_b])
+                line = np.minimum.accumulate(best - steps, axis=2) + steps
+            ended = lengths_a[rows] == i
+            result[np.ix_(rows[ended], group)] = line[ended, :, -1]
     return result
 
 

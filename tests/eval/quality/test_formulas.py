@@ -3,7 +3,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from eval.quality.content import Content, read_content
@@ -152,6 +152,7 @@ def test_a_script_that_can_not_be_used_is_a_reason(tmp_path: Path, monkeypatch: 
     assert "not KaTeX" in str(load_katex())
 
 
+@settings(deadline=None)
 @given(st.lists(st.text("xy+=12^_", min_size=1, max_size=6), max_size=4))
 def test_identity_is_one(formulas: list[str]) -> None:
     scores = compare_formulas(content(*formulas), content(*formulas), None)
@@ -159,6 +160,7 @@ def test_identity_is_one(formulas: list[str]) -> None:
     assert all(score.exact for score in scores)
 
 
+@settings(deadline=None)
 @given(st.text("xy+=12", min_size=1, max_size=8), st.text("xy+=12", min_size=1, max_size=8))
 def test_symmetric_and_bounded(a: str, b: str) -> None:
     (one,), (other,) = compare_formulas(content(a), content(b), None), compare_formulas(content(b), content(a), None)

@@ -3,7 +3,7 @@ from __future__ import annotations
 import random
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from eval.quality.content import normal, read_content
@@ -98,6 +98,7 @@ def test_another_text_scores_low_and_an_empty_one_zero() -> None:
     assert score(truth, "Completely different words about gardening 42. " * 9).edit_similarity < 0.4
 
 
+@settings(deadline=None)
 @given(documents)
 def test_identity_is_one(truth: list[list[str]]) -> None:
     result = compare_text(truth, [word for block in truth for word in block])
@@ -105,6 +106,7 @@ def test_identity_is_one(truth: list[list[str]]) -> None:
     assert result.reading_order in (None, 1.0)
 
 
+@settings(deadline=None)
 @given(documents, documents)
 def test_bounded(truth: list[list[str]], other: list[list[str]]) -> None:
     result = compare_text(truth, [word for block in other for word in block])
@@ -113,6 +115,7 @@ def test_bounded(truth: list[list[str]], other: list[list[str]]) -> None:
     assert result.reading_order is None or 0.0 <= result.reading_order <= 1.0
 
 
+@settings(deadline=None)
 @given(st.integers(0, 10_000))
 def test_any_order_of_known_blocks_keeps_the_text(seed: int) -> None:
     blocks = [normal(p) for p in PARAGRAPHS]

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from eval.quality.olmocr.cells import DOWN, LEFT, RIGHT, UP, CellGraph, read_graphs
@@ -64,6 +64,7 @@ def test_markup_in_cells_is_not_their_text() -> None:
     assert graph("<table><tr><td>a<br>b &amp; <i>c</i></td></tr></table>").texts == {(0, 0): "a b & c"}
 
 
+@settings(deadline=None)
 @given(
     st.lists(st.lists(st.tuples(st.integers(1, 3), st.integers(1, 3)), min_size=1, max_size=3), min_size=1, max_size=3)
 )
