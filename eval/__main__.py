@@ -119,7 +119,7 @@ def gate(
         results: Mapping[str, Any] = load(what).results
     else:
         suite = load_suite(what)
-        measures = [measure.name for measure in all_measures(suite.budgets, suite.primary_budget)]
+        measures = [measure.name for measure in all_measures(suite.budgets, suite.primary_budget, lcs=suite.lcs)]
         check_names(conditions, arm or [], measures=measures, known_arms=[found.name for found in suite.arms])
         results = _run(what, out)
     outcomes = check(results, conditions, arm or [], group)

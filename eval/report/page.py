@@ -57,6 +57,7 @@ def render(results: Mapping[str, Any], rows: Sequence[Row]) -> str:
         arms_of=lambda group: [arm for arm in results["arms"] if group in arm["groups"]],
         tests={(test["arm"], test["group"]): test for test in results["comparisons"]},
         verdict=lambda test: verdict(test, results["method"]["alpha"]),
+        extra=_extra(results),
         quality=_quality(results["arms"]),
         settings=_settings(results["arms"]),
         style=markup(_asset("page.css")),
@@ -81,6 +82,15 @@ def embed(value: Any) -> str:
 
 def _asset(name: str) -> str:
     return (FOLDER / "assets" / name).read_text(encoding="utf-8")
+
+
+def _extra(results: Mapping[str, Any]) -> list[str]:
+    """Measures that have no column of their own."""
+    suite = results["suite"]
+    primary = suite["primary_budget"]
+    recalls = {f"recall@{budget}" for budget in suite["budgets"]}
+    shown = recalls | {"ndcg@10", "mrr", "ceiling", f"precision@{primary}", f"iou@{primary}"}
+    return [name for name in results["method"]["measures"] if name not in shown]
 
 
 def _quality(arms: Sequence[Mapping[str, Any]]) -> list[tuple[str, str, str]]:

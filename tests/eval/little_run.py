@@ -71,6 +71,7 @@ def results(suite: Suite = SUITE, found: dict[str, list[Row]] = ROWS) -> dict[st
             )
             for arm in suite.arms
         ],
+        "skipped": [],
         "comparisons": against_baseline(suite, STRATA, found),
         "versions": {"python": "3.11"},
     }

@@ -124,6 +124,19 @@ def test_the_quality_of_the_markdown_stands_beside() -> None:
     assert "TEDS" not in render(results(), EVERYTHING)
 
 
+def test_another_measure_and_an_arm_that_was_left_out_are_shown() -> None:
+    made = results()
+    made["method"]["measures"]["lcs@2"] = "As published."
+    for arm in made["arms"]:
+        for found in arm["groups"].values():
+            found["lcs@2"] = {"mean": 0.875, "low": 0.5, "high": 1.0}
+    made["skipped"] = [{"name": "peer", "reason": "package 'x' is not installed"}]
+    page = render(made, EVERYTHING)
+    assert 'title="As published.">lcs@2</th>' in page
+    assert "0.875<small>0.50 – 1.00</small>" in page
+    assert "<dt>peer</dt><dd>package &#39;x&#39; is not installed</dd>" in page
+
+
 def test_a_large_run_makes_a_page_that_can_be_sent() -> None:
     page = render(*many(12, 500))
     assert len(page) < 5_000_000

@@ -71,9 +71,9 @@ function drawLosses(group, chosen) {
   const [left, right, row] = [Math.min(230, 34 + 6.6 * longest), WIDTH - 26, 30];
   const x = scale(0, 1, left, right);
   const kinds = ["reached", "ranking", "splitter", "parser"];
-  const parts = kinds.map((kind, i) => s("g", {}, s("rect", { x: left + i * 96, y: 2, width: 12, height: 12, rx: 2, fill: `var(--${kind})` }),
-    text(left + i * 96 + 18, 12, i ? `${kind} lost` : "reached", { class: "soft" })));
-  parts.push(s("g", {}, line(left + 391, 1, left + 391, 15, { stroke: "var(--ink)", "stroke-width": 2.5 }), text(left + 399, 12, "ceiling", { class: "soft" })));
+  const parts = kinds.map((kind, i) => s("g", {}, s("rect", { x: 4 + i * 96, y: 2, width: 12, height: 12, rx: 2, fill: `var(--${kind})` }),
+    text(4 + i * 96 + 18, 12, i ? `${kind} lost` : "reached", { class: "soft" })));
+  parts.push(s("g", {}, line(395, 1, 395, 15, { stroke: "var(--ink)", "stroke-width": 2.5 }), text(403, 12, "ceiling", { class: "soft" })));
   arms.forEach((arm, k) => {
     const found = arm.groups[group];
     const y = 26 + k * row;
