@@ -6,13 +6,15 @@ from collections.abc import Callable, Iterator
 from importlib import import_module
 from typing import Any
 
+from markdown_it import MarkdownIt
+
+from eval.quality.content import Rows, pipe_rows, top_level
+from eval.quality.raw_tables import html_tables
 from rag_ingest.errors import MissingExtraError
-from rag_ingest.parse import parse_markdown
-from rag_ingest.split.table_model import place
-from rag_ingest.split.table_read import read_table
-from rag_ingest.types import Block, Document
 
 Counter = Callable[[str], int]
+
+_MARKDOWN = MarkdownIt("commonmark").enable("table")
 
 _CHONKIE_LEVELS: tuple[dict[str, Any], ...] = (
     {"delimiters": [f"\n{'#' * level} " for level in range(1, 7)], "include_delim": "next"},
@@ -48,7 +50,7 @@ def semchunk(text: str, limit: int, count_tokens: Counter) -> Iterator[str]:
 def docling_hybrid(text: str, limit: int, count_tokens: Counter) -> Iterator[str]:
     """Docling's HybridChunker, headings and captions before each piece, as it is embedded there.
 
-    docling-core alone reads no Markdown: this project's blocks are put into its document.
+    docling-core alone reads no Markdown: blocks as markdown-it-py finds them are put into its document.
 
     Raises:
         MissingExtraError: docling-core is not installed, or without its extra `chunking`.
@@ -68,55 +70,58 @@ def docling_hybrid(text: str, limit: int, count_tokens: Counter) -> Iterator[str
             return count_tokens
 
     hybrid = chunker.HybridChunker(tokenizer=Tokenizer())
-    for chunk in hybrid.chunk(_docling_document(parse_markdown(text))):
+    for chunk in hybrid.chunk(_docling_document(text)):
         yield hybrid.contextualize(chunk)
 
 
-def _docling_document(document: Document) -> Any:
+def _docling_document(text: str) -> Any:
     core = _module("docling_core.types.doc.document", "docling")
     label = _module("docling_core.types.doc.labels", "docling").DocItemLabel
-    made = core.DoclingDocument(name=document.title or "document")
-    caption = None
-    for block in document.blocks:
-        text = document.markdown[block.span.start : block.span.end].strip()
-        if block.kind == "heading":
-            made.add_heading(text.lstrip("#").strip(), level=max(1, min(block.level, 100)))
-        elif block.kind == "table":
-            made.add_table(_docling_table(core, text), caption=caption)
-        elif block.kind == "caption":
-            caption = made.add_text(label.CAPTION, text)
-            continue
-        else:
-            made.add_text(_label(label, block), text)
-        caption = None
+    made = core.DoclingDocument(name="document")
+    for block in top_level(_MARKDOWN.parse(text)):
+        source = "\n".join(token.content for token in block if token.content).strip()
+        kind = block[0].type
+        tables: list[Rows] = [table.rows for table in html_tables(source)] if kind == "html_block" else []
+        if kind == "heading_open":
+            made.add_heading(source, level=int(block[0].tag[1:]))
+        elif kind == "table_open" or tables:
+            for rows in tables or [pipe_rows(block)]:
+                made.add_table(_docling_table(core, rows, heads=1 if kind == "table_open" else 0))
+        elif source:
+            made.add_text(_label(label, kind, source), source)
     return made
 
 
-def _label(label: Any, block: Block) -> Any:
-    return {"formula": label.FORMULA, "code": label.CODE, "footnote": label.FOOTNOTE}.get(block.kind, label.TEXT)
+def _label(label: Any, kind: str, source: str) -> Any:
+    if kind in ("fence", "code_block"):
+        return label.CODE
+    return label.FORMULA if source.startswith("$$") and source.endswith("$$") else label.TEXT
 
 
-def _docling_table(core: Any, text: str) -> Any:
-    table = read_table(text)
-    grid: list[list[str]] = []
-    above: dict[int, tuple[int, str]] = {}
-    for row in (*table.header, *table.body):
-        texts, above = place(row, above)
-        grid.append(texts)
-    width = max(map(len, grid), default=0)
-    cells = [
-        core.TableCell(
-            text=cell,
-            start_row_offset_idx=y,
-            end_row_offset_idx=y + 1,
-            start_col_offset_idx=x,
-            end_col_offset_idx=x + 1,
-            column_header=y < len(table.header),
-        )
-        for y, row in enumerate(grid)
-        for x, cell in enumerate(row)
-    ]
-    return core.TableData(table_cells=cells, num_rows=len(grid), num_cols=width)
+def _docling_table(core: Any, rows: Rows, heads: int) -> Any:
+    cells: list[Any] = []
+    taken: set[tuple[int, int]] = set()
+    for y, row in enumerate(rows):
+        x = 0
+        for cell in row:
+            while (y, x) in taken:
+                x += 1
+            taken |= {(y + i, x + j) for i in range(cell.rowspan) for j in range(cell.colspan)}
+            cells.append(
+                core.TableCell(
+                    text=" ".join(cell.source.split()),
+                    row_span=cell.rowspan,
+                    col_span=cell.colspan,
+                    start_row_offset_idx=y,
+                    end_row_offset_idx=y + cell.rowspan,
+                    start_col_offset_idx=x,
+                    end_col_offset_idx=x + cell.colspan,
+                    column_header=y < heads or cell.heading,
+                )
+            )
+            x += cell.colspan
+    height, width = (max((place[axis] for place in taken), default=-1) + 1 for axis in (0, 1))
+    return core.TableData(table_cells=cells, num_rows=height, num_cols=width)
 
 
 def _module(name: str, extra: str = "peers") -> Any:

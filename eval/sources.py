@@ -12,7 +12,6 @@ from eval.readers import READERS, UnreadableError, read_pages
 from eval.suite import FOLDER, Arm
 from rag_ingest import Config, Pipeline
 from rag_ingest.errors import ConfigError
-from rag_ingest.parse import assemble, parse_markdown
 from rag_ingest.types import Document, Failure, PageMarkdown, PageSpan, SourceDocument, Span
 
 __all__ = ["documents"]
@@ -91,14 +90,30 @@ def _folder(arm: Arm, dataset: Dataset) -> Mapping[str, Pages]:
 def _document(arm: Arm, doc: str, pages: Pages) -> Document:
     if arm.splitter != "structure":
         return _joined(doc, pages)
-    doc_id = hashlib.sha256("\f".join(pages).encode("utf-8", "surrogatepass")).hexdigest()
-    read = [PageMarkdown(doc_id, number, text, arm.engine, arm.engine) for number, text in enumerate(pages, 1)]
-    return assemble(SourceDocument(doc_id, doc, len(pages)), read)
+    [found] = _Ready(doc, pages, arm.engine).documents([doc])
+    assert isinstance(found, Document)
+    return found
 
 
 def _joined(doc: str, pages: Pages) -> Document:
+    """Without blocks: splitters of other projects read the Markdown themselves."""
     spans, start = [], 0
     for number, text in enumerate(pages, 1):
         spans.append(PageSpan(number, Span(start, start + len(text))))
         start += len(text) + len(PAGE_BREAK)
-    return parse_markdown(PAGE_BREAK.join(pages), source=doc, page_spans=spans)
+    return Document("", doc, "", PAGE_BREAK.join(pages), tuple(spans), ())
+
+
+class _Ready(Pipeline):
+    """Ready Markdown in the place of a PDF: its pages are there already."""
+
+    def __init__(self, doc: str, pages: Pages, source: str) -> None:
+        super().__init__()
+        self._ready = doc, pages, source
+
+    def pages(self, paths: object) -> Iterator[tuple[SourceDocument, list[PageMarkdown | Failure]] | Failure]:
+        """The one document."""
+        doc, pages, source = self._ready
+        doc_id = hashlib.sha256("\f".join(pages).encode("utf-8", "surrogatepass")).hexdigest()
+        read = [PageMarkdown(doc_id, number, text, source, source) for number, text in enumerate(pages, 1)]
+        yield SourceDocument(doc_id, doc, len(pages)), list(read)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, TypeAlias
 
@@ -10,8 +10,7 @@ from eval.peers import chonkie, docling_hybrid, semchunk
 from eval.suite import Arm
 from rag_ingest import Pipeline
 from rag_ingest.config import load_config
-from rag_ingest.store.wider import wider_texts
-from rag_ingest.types import Document, Embedder
+from rag_ingest.types import Chunk, Document, Embedder
 
 if TYPE_CHECKING:
     from llama_index.core.node_parser import SentenceSplitter
@@ -64,6 +63,15 @@ def _structure(arm: Arm, document: Document, embedder: Embedder) -> Iterator[Cut
     chunks = list(pipeline.chunks(document))
     for chunk, wider in zip(chunks, wider_texts(chunks), strict=True):
         yield Cut(chunk.full_text, chunk.embed_text, wider, chunk.pages)
+
+
+def wider_texts(chunks: Sequence[Chunk]) -> Iterator[str]:
+    """What hybrid search looks for words in, as `rag_ingest.store.wider` has it."""
+    before = ""
+    for chunk in chunks:
+        alone = not before or "table" in chunk.kinds
+        yield chunk.embed_text if alone else f"{before}\n{chunk.embed_text}"
+        before = chunk.text
 
 
 def _sentence(arm: Arm, text: str, embedder: Embedder) -> Iterator[Cut]:

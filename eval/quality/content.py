@@ -128,9 +128,9 @@ def _read_blocks(text: str) -> tuple[list[tuple[str, ...]], list[Rows], list[str
     blocks: list[tuple[str, ...]] = []
     tables: list[Rows] = []
     inline: list[str] = []
-    for block in _top_level(tokens):
+    for block in top_level(tokens):
         if block[0].type == "table_open":
-            tables.append(_pipe_rows(block))
+            tables.append(pipe_rows(block))
             continue
         source = "\n".join(token.content for token in block if token.content)
         if block[0].type != "fence":
@@ -141,7 +141,8 @@ def _read_blocks(text: str) -> tuple[list[tuple[str, ...]], list[Rows], list[str
     return blocks, tables, inline
 
 
-def _top_level(tokens: Iterable[Token]) -> Iterator[list[Token]]:
+def top_level(tokens: Iterable[Token]) -> Iterator[list[Token]]:
+    """The tokens of one block after the other."""
     block: list[Token] = []
     for token in tokens:
         block.append(token)
@@ -150,7 +151,8 @@ def _top_level(tokens: Iterable[Token]) -> Iterator[list[Token]]:
             block = []
 
 
-def _pipe_rows(block: Iterable[Token]) -> list[list[RawCell]]:
+def pipe_rows(block: Iterable[Token]) -> list[list[RawCell]]:
+    """The cells of a pipe table's tokens."""
     rows: list[list[RawCell]] = []
     for token in block:
         if token.type == "tr_open":

@@ -8,12 +8,17 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from eval.arms import build
 from eval.datasets import GROUND_TRUTH, Dataset
 from eval.metrics import Passage
 from eval.retrieval import MODES
+from eval.splitters import wider_texts
 from eval.suite import Arm
+from rag_ingest.store import wider
+from rag_ingest.types import Chunk, Span
 
 TEXT = "# Title\n\n" + "\n\n".join(f"Paragraph {i} has words. It goes on a little longer than that." for i in range(60))
 
@@ -111,3 +116,12 @@ def test_structure_gives_hybrid_search_the_words_before(
     assert first.worded == first.indexed
     assert second.worded.endswith(second.indexed)
     assert len(second.worded) > len(second.indexed)
+
+
+@given(st.lists(st.tuples(st.text(max_size=9), st.sampled_from(["table", "paragraph"])), max_size=6))
+def test_words_before_are_the_products(parts: list[tuple[str, str]]) -> None:
+    chunks = [
+        Chunk(str(n), "d", text, "", Span(n, n), (), (), (kind,), 1)  # type: ignore[arg-type]
+        for n, (text, kind) in enumerate(parts)
+    ]
+    assert list(wider_texts(chunks)) == list(wider.wider_texts(chunks))
