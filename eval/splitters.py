@@ -62,7 +62,7 @@ def _structure(arm: Arm, document: Document, embedder: Embedder) -> Iterator[Cut
     pipeline = Pipeline(config, embedder=embedder)  # not closed: all that it holds is the embedder, which stays open
     chunks = list(pipeline.chunks(document))
     for chunk, wider in zip(chunks, wider_texts(chunks), strict=True):
-        yield Cut(chunk.full_text, chunk.embed_text, wider, chunk.pages)
+        yield Cut(chunk.full_text, chunk.embed_text, wider if arm.wider else "", chunk.pages)
 
 
 def wider_texts(chunks: Sequence[Chunk]) -> Iterator[str]:

@@ -30,6 +30,7 @@ class Arm(BaseModel):
         rerank: a cross-encoder, a folder or a name on the hub, that orders the first `rerank_depth` anew.
         rerank_depth: passages that it reads for a question.
         split: `SplitOptions` of "structure", as in a configuration's `[split]`.
+        wider: whether a hybrid search looks for words in the chunk before as well, as the product does ("structure").
         max_tokens: of a piece of the other splitters; 0 is the embedder's limit, which also caps any other value,
             unless the mode is "text", where nothing is embedded.
         overlap_tokens: of "sentence" and "markdown+sentence".
@@ -48,6 +49,7 @@ class Arm(BaseModel):
     rerank: str = ""
     rerank_depth: int = Field(default=50, ge=1)
     split: dict[str, Any] = Field(default_factory=dict)
+    wider: bool = True
     max_tokens: int = Field(default=0, ge=0)
     overlap_tokens: int = Field(default=0, ge=0)
     header_path: bool = True
@@ -63,6 +65,8 @@ class Arm(BaseModel):
             raise ValueError(f"splitter {self.splitter!r} has no overlap_tokens")
         if self.splitter != "structure" and self.split:
             raise ValueError(f"split holds options of splitter 'structure', not of {self.splitter!r}")
+        if self.splitter != "structure" and "wider" in self.model_fields_set:
+            raise ValueError(f"wider is an option of splitter 'structure', not of {self.splitter!r}")
         try:
             load_config(base={"split": self.split})
         except ConfigError as e:

@@ -113,6 +113,8 @@ def test_structure_gives_hybrid_search_the_words_before(
     tmp_path: Path, dataset: Dataset, hash_embedder: Callable[..., Any]
 ) -> None:
     first, second, *_ = build(arm(splitter="structure"), dataset, hash_embedder(), tmp_path).passages
+    narrow = build(arm(splitter="structure", wider=False), dataset, hash_embedder(), tmp_path).passages
+    assert narrow[1].worded == narrow[1].indexed == second.indexed
     assert first.worded == first.indexed
     assert second.worded.endswith(second.indexed)
     assert len(second.worded) > len(second.indexed)

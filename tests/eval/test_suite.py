@@ -42,6 +42,8 @@ def test_shipped_suites_load(file: Path) -> None:
         (('engine = "textlayer"', 'engine = "textlayer"\noverlap_tokens = -1'), "overlap_tokens"),
         (('engine = "textlayer"', 'engine = "textlayer"\nsplit.max_tokens = 9'), "not of 'sentence'"),
         (('splitter = "sentence"', 'splitter = "structure"\nmax_tokens = 9'), "no max_tokens"),
+        (('engine = "textlayer"', 'engine = "textlayer"\nwider = false'), "wider is an option"),
+        (('engine = "textlayer"', 'engine = "textlayer"\noptional = true'), "can't be optional"),
         (('splitter = "sentence"', 'splitter = "structure"\nsplit.targt_tokens = 9'), "targt_tokens.*target_tokens"),
         (('splitter = "sentence"', 'splitter = "structure"\nsplit.min_tokens = "few"'), "split.min_tokens"),
     ],
