@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from eval.datasets import GROUND_TRUTH
+
 HEADLINE = "all"
 """Group that the sentence speaks of."""
 
@@ -12,8 +14,8 @@ HEADLINE = "all"
 def sentences(results: Mapping[str, Any]) -> list[str]:
     """What beats what by how much, how sure that is, and what these questions can show at all.
 
-    The arm that the sentence speaks of is the best of all that aren't the baseline, so that its p-value is adjusted
-    for having chosen it.
+    The arm that they speak of is the best of all that aren't the baseline, so that its p-value is adjusted for having
+    chosen it. An arm that reads ground truth is a ceiling: it is named apart, unless the baseline reads it as well.
     """
     suite, dataset = results["suite"], results["dataset"]
     budget = suite["primary_budget"]
@@ -23,16 +25,35 @@ def sentences(results: Mapping[str, Any]) -> list[str]:
     tests = {test["arm"]: test for test in results["comparisons"] if test["group"] == HEADLINE}
     if not tests:
         return [f"{base} finds the evidence of {percent(means[base])} of {asked} within {budget:,} tokens."]
-    best = max(tests, key=lambda name: means[name])
+    best, contenders = leader(results), contending(results)
     test = tests[best]
     found = f"Within {budget:,} retrieved tokens, {best} finds the evidence of {percent(means[best])} of {asked}"
-    chosen = f", the best of {len(tests)} arms" if len(tests) > 1 else ""
+    chosen = f", the best of {len(contenders)} arms" if len(contenders) > 1 else ""
+    highest = max((name for name in tests if name not in contenders), key=lambda name: means[name], default=None)
+    ceiling = [f"The ceiling with ground-truth Markdown, {highest}: {percent(means[highest])}."] if highest else []
     return [
         f"{found}{chosen}; the baseline {base} finds {percent(means[base])}.",
         f"The difference is {interval_in_points(test['difference'])}, {_p(test, len(tests))}: "
         f"{verdict(test, results['method']['alpha'])}.",
+        *ceiling,
         can_show(test),
     ]
+
+
+def contending(results: Mapping[str, Any]) -> list[str]:
+    """Arms that could beat the baseline: none that reads ground truth, unless the baseline or all of them do."""
+    base = results["suite"]["baseline"]
+    engines = {arm["name"]: arm["engine"] for arm in results["arms"]}
+    others = [name for name in engines if name != base]
+    fair = [name for name in others if engines[name] != GROUND_TRUTH]
+    return others if engines[base] == GROUND_TRUTH or not fair else fair
+
+
+def leader(results: Mapping[str, Any]) -> str:
+    """The contending arm with the highest recall at the primary budget, the first of equals; "" without any."""
+    primary = f"recall@{results['suite']['primary_budget']}"
+    means = {arm["name"]: arm["groups"][HEADLINE][primary]["mean"] for arm in results["arms"]}
+    return max(contending(results), key=lambda name: means[name], default="")
 
 
 def verdict(test: Mapping[str, Any], alpha: float) -> str:

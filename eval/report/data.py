@@ -11,6 +11,7 @@ from typing import Any
 from eval.datasets import Question
 from eval.metrics import Passage
 from eval.records import Row
+from eval.summary import leader
 
 SHOWN = 12
 """Retrieved passages of a question and arm, at most; the tokens of the budget rarely pay for more."""
@@ -56,6 +57,7 @@ def payload(results: Mapping[str, Any], rows: Sequence[Row]) -> dict[str, Any]:
         "budgets": suite["budgets"],
         "primary": suite["primary_budget"],
         "baseline": suite["baseline"],
+        "leader": leader(results),
         "groups": results["method"]["groups"],
         "reasons": results["method"]["reasons"],
         "arms": [{"name": arm["name"], "groups": arm["groups"]} for arm in results["arms"]],

@@ -165,6 +165,18 @@ def test_the_sentences_say_who_won_and_how_sure_that_is() -> None:
     assert "3 documents are too few" in sentences(unsure)[2]
 
 
+def test_ground_truth_is_a_ceiling_and_no_winner() -> None:
+    made = many(3, 40)[0]
+    means = {arm["name"]: arm["groups"]["all"]["recall@1024"] for arm in made["arms"]}
+    means["arm 1"]["mean"], means["arm 2"]["mean"] = 0.6, 0.9
+    assert "arm 2 finds the evidence of 90 %" in sentences(made)[0]
+    made["arms"][2]["engine"] = "ground-truth"
+    assert "arm 1 finds the evidence of 60 %" in sentences(made)[0]
+    assert "The ceiling with ground-truth Markdown, arm 2: 90 %." in sentences(made)
+    made["arms"][0]["engine"] = "ground-truth"
+    assert "arm 2 finds the evidence of 90 %" in sentences(made)[0], "against a baseline that reads the same"
+
+
 def test_an_arm_alone_is_told_without_a_difference() -> None:
     suite = SUITE.model_copy(update={"arms": SUITE.arms[:1]})
     alone = results(suite, {"plain": ROWS["plain"]})

@@ -31,9 +31,8 @@ function bar() {
   const toggle = (name) => { if (!state.chosen.delete(name)) state.chosen.add(name); draw(); };
   byId("legend").append(...ARMS.map((name) => h("button", { type: "button", value: name, title: "show or hide in the plots", onclick: () => toggle(name) }, key(name), name)));
   for (const place of document.querySelectorAll(".key[data-arm]")) place.append(key(place.dataset.arm));
-  const best = [...DATA.arms].filter((arm) => arm.name !== DATA.baseline).sort((a, b) => b.groups.all[PRIMARY].mean - a.groups.all[PRIMARY].mean)[0];
   choices(byId("document-arm"), OTHERS.map((name) => [name, name]));
-  if (best) byId("document-arm").value = best.name;
+  if (DATA.leader) byId("document-arm").value = DATA.leader;
   byId("document-arm").addEventListener("change", draw);
 }
 

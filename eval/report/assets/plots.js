@@ -68,7 +68,7 @@ function drawLosses(group, chosen) {
   const arms = inGroup(group, chosen);
   if (!arms.length) return nothing();
   const longest = Math.max(...arms.map((arm) => arm.name.length));
-  const [left, right, row] = [Math.min(230, 34 + 6.6 * longest), WIDTH - 26, 30];
+  const [left, right, row] = [Math.min(250, 36 + 7 * longest), WIDTH - 26, 30];
   const x = scale(0, 1, left, right);
   const kinds = ["reached", "ranking", "splitter", "parser"];
   const parts = kinds.map((kind, i) => s("g", {}, s("rect", { x: 4 + i * 96, y: 2, width: 12, height: 12, rx: 2, fill: `var(--${kind})` }),
@@ -77,7 +77,7 @@ function drawLosses(group, chosen) {
   arms.forEach((arm, k) => {
     const found = arm.groups[group];
     const y = 26 + k * row;
-    const short = arm.name.length > 31 ? arm.name.slice(0, 30) + "…" : arm.name;
+    const short = arm.name.length > 30 ? arm.name.slice(0, 29) + "…" : arm.name;
     parts.push(mark(arm.name, 8, y + 11), text(22, y + 15, short, {}));
     let from = 0;
     for (const kind of kinds) {
