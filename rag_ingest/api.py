@@ -15,9 +15,10 @@ from rag_ingest.config import Config
 from rag_ingest.embed.bundled import bundled_token_counter
 from rag_ingest.errors import ConfigError
 from rag_ingest.parse.document import parse_markdown
-from rag_ingest.pipeline import PageResult, Paths, Pipeline
+from rag_ingest.pipeline import Paths, Pipeline
 from rag_ingest.report import IngestReport
 from rag_ingest.split import SplitOptions, split
+from rag_ingest.stages import PageResult
 from rag_ingest.store.expand import Expansion
 from rag_ingest.store.knowledge_base import KnowledgeBase
 from rag_ingest.store.where import parse_where

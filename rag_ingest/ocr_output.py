@@ -10,8 +10,9 @@ from rag_ingest.config import Config
 from rag_ingest.console import OcrProgress, print_failures
 from rag_ingest.errors import ConfigError
 from rag_ingest.load.discover import find_sources
-from rag_ingest.pipeline import PageResult, Pipeline
+from rag_ingest.pipeline import Pipeline
 from rag_ingest.report import EngineChosen
+from rag_ingest.stages import PageResult
 from rag_ingest.types import Failure, PageMarkdown, Source
 
 

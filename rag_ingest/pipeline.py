@@ -1,30 +1,28 @@
-"""The stages, in order, as generators.
+"""The stages in order, with the parts that they need.
 
     find -> open -> read -> recognize -> collect -> assemble -> chunks -> embed
 
-Every stream is in document order. A document's pages may fail one by one; a `Failure` flows along with the good items
-and nothing is dropped on the way. `Pipeline` holds the parts (engine, embedder, loaders) and makes each at first use.
+`Pipeline` holds the parts (engine, embedder, loaders) and makes each at first use; `stages` has the streams.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-import logging
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, replace
 from functools import cached_property
 from os import PathLike
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from rag_ingest import registry
 from rag_ingest.config import Config, section_of
-from rag_ingest.errors import LoadError, OcrError, RagIngestError
 from rag_ingest.load.discover import find_sources
 from rag_ingest.parse.document import assemble
 from rag_ingest.split import split
+from rag_ingest.stages import PageResult, Plan, Work, all_pages, collect, once, placed, read, recognize
 from rag_ingest.types import (
     Chunk,
     Document,
@@ -42,126 +40,11 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-log = logging.getLogger(__name__)
-
-SPLITTER_VERSION = 2
+SPLITTER_VERSION = 3
 """Counts up when parse or split make other chunks of the same Markdown and options."""
 
-PageResult: TypeAlias = PageMarkdown | Failure
 Paths: TypeAlias = Sequence[str | PathLike[str] | Source | Failure]
 """Files, folders, globs and URLs; or what `find_sources` made of them."""
-
-
-@dataclass(frozen=True)
-class Work:
-    """One document's share of OCR.
-
-    Attributes:
-        todo: page numbers to read.
-        done: pages that were read before.
-        skip: why nothing is to be done at all ("unchanged", "duplicate"), else empty.
-    """
-
-    document: SourceDocument
-    todo: tuple[int, ...]
-    done: Mapping[int, PageMarkdown] = field(default_factory=dict)
-    skip: Literal["", "unchanged", "duplicate"] = ""
-
-
-Plan: TypeAlias = Callable[[SourceDocument], Work]
-"""Decides what is left to do for a document."""
-
-
-def all_pages(document: SourceDocument) -> Work:
-    """The plan of somebody who remembers nothing."""
-    return Work(document, tuple(range(1, document.page_count + 1)))
-
-
-def read(
-    sources: Iterable[Source | Failure], loader: Callable[[str], Loader], *, plan: Plan, image: bool
-) -> Iterator[Work | Page | Failure]:
-    """Opens each source and yields its `Work`, then the pages that it asks for."""
-    for source in sources:
-        if isinstance(source, Failure):
-            yield source
-            continue
-        medium = loader(source.media)
-        try:
-            document = medium.open(source)
-        except LoadError as e:
-            yield Failure(source.uri, None, "load", str(e).removeprefix(f"{source.uri}: "))
-            continue
-        work = plan(document)
-        yield work
-        if work.todo:
-            yield from medium.pages(document, work.todo, image=image)
-
-
-def recognize(stream: Iterable[Work | Page | Failure], engine: Engine) -> Iterator[Work | PageResult]:
-    """Replaces each page by what the engine read; batches run over document borders and keep the order."""
-    held: list[Work | Page | Failure] = []
-    waiting = 0
-    for item in stream:
-        held.append(item)
-        waiting += isinstance(item, Page)
-        if waiting == 0 or waiting >= engine.batch_size:
-            yield from _recognize(held, engine)
-            held, waiting = [], 0
-    yield from _recognize(held, engine)
-
-
-def placed(stream: Iterable[Work | PageResult]) -> Iterator[Work | PageResult]:
-    """Engines don't know where a page came from: a page's failure gets its document's source and id."""
-    document: SourceDocument | None = None
-    for item in stream:
-        if isinstance(item, Work):
-            document = item.document
-        elif isinstance(item, Failure) and item.page is not None and document is not None:
-            item = replace(item, source=document.source, doc_id=document.doc_id)
-        yield item
-
-
-def _recognize(held: Sequence[Work | Page | Failure], engine: Engine) -> Iterator[Work | PageResult]:
-    pages = [item for item in held if isinstance(item, Page)]
-    results = iter(_results(pages, engine) if pages else [])
-    for item in held:
-        yield next(results) if isinstance(item, Page) else item
-
-
-def _results(pages: Sequence[Page], engine: Engine) -> Sequence[PageResult]:
-    """An engine that breaks down over a batch costs that batch; one that says what is wrong with the set-up raises."""
-    try:
-        results = engine.recognize(pages)
-    except RagIngestError:
-        raise
-    except Exception as e:
-        log.debug("engine %s failed", engine.name, exc_info=True)
-        reason = f"engine {engine.name} failed: {type(e).__name__}: {e}"
-        return [Failure("", page.number, "ocr", reason, page.doc_id) for page in pages]
-    if len(results) != len(pages):
-        raise OcrError(f"engine {engine.name} gave {len(results)} results for {len(pages)} pages")
-    return results
-
-
-def collect(stream: Iterable[Work | PageResult]) -> Iterator[tuple[Work, list[PageResult]] | Failure]:
-    """Gathers the pages of each document again: `(work, results in page order, those read before included)`."""
-    work: Work | None = None
-    results: list[PageResult] = []
-    for item in stream:
-        if isinstance(item, Work):
-            work, results = item, []
-        elif isinstance(item, Failure) and item.page is None:
-            yield item
-            continue
-        elif work is not None:
-            results.append(item)
-        if work is not None and len(results) == len(work.todo):
-            yield work, sorted([*work.done.values(), *results], key=_page_number)
-            work = None
-
-
-def _page_number(result: PageResult) -> int:
-    return (result.page or 0) if isinstance(result, Failure) else result.number
 
 
 class Pipeline:
@@ -252,7 +135,7 @@ class Pipeline:
         found = (
             one for path in paths for one in ([path] if isinstance(path, Source | Failure) else find_sources([path]))
         )
-        return read(_once(found), self.loader, plan=plan, image=self.engine.needs_image)
+        return read(once(found), self.loader, plan=plan, image=self.engine.needs_image)
 
     def recognize(self, stream: Iterable[Work | Page | Failure]) -> Iterator[Work | PageResult]:
         """Runs the engine, and stamps what it read with this pipeline's fingerprint."""
@@ -297,17 +180,6 @@ def choose_engine(config: Config) -> tuple[str, str]:
     if not there:
         return "layout", f"{device} is there, but not the weights of {config.ocr.model}: {why}"
     return "lightonocr", f"{device} is there, and the weights of {config.ocr.model}: {why}"
-
-
-def _once(found: Iterable[Source | Failure]) -> Iterator[Source | Failure]:
-    """A file that is reached in two ways is read once."""
-    seen: set[str] = set()
-    for item in found:
-        if isinstance(item, Source):
-            if item.uri in seen:
-                continue
-            seen.add(item.uri)
-        yield item
 
 
 def _check(part: object) -> None:

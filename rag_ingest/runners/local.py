@@ -17,9 +17,10 @@ from typing import cast
 
 from rag_ingest.errors import RagIngestError, StoreError
 from rag_ingest.parse.document import assemble
-from rag_ingest.pipeline import PageResult, Paths, Pipeline, Work, all_pages, collect
+from rag_ingest.pipeline import Paths, Pipeline
 from rag_ingest.report import DocumentOutcome, DocumentReport, EngineChosen, IngestReport
 from rag_ingest.runners.ahead import ahead
+from rag_ingest.stages import PageResult, Work, all_pages, collect
 from rag_ingest.store.knowledge_base import KnowledgeBase
 from rag_ingest.store.schema import DocumentRecord, source_key
 from rag_ingest.types import Document, Failure, PageMarkdown, SourceDocument

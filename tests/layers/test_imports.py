@@ -18,6 +18,7 @@ RANK: dict[str, float] = {
     "registry": 2,
     "config": 3,
     "report": 3,
+    "stages": 3,
     "pipeline": 4,
     "runners": 5,
     "api": 6,
