@@ -63,10 +63,15 @@ class SourceDocument:
 
 @dataclass(frozen=True, slots=True)
 class Word:
-    """One word of a text layer; bbox in page points, origin top-left."""
+    """One word of a text layer; bbox in page points, origin top-left.
+
+    Attributes:
+        visible: False when the file draws it in no colour (render mode 3), as an OCR layer under a scan is.
+    """
 
     text: str
     bbox: BBox
+    visible: bool = True
 
 
 @dataclass(frozen=True, slots=True)

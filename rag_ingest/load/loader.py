@@ -212,4 +212,4 @@ def _image(fields: dict[str, Any], pixels: bytearray) -> Image:
 
 
 def _line(text: str, bbox: Any, size_pt: float, bold: bool, words: list[Any]) -> TextLine:
-    return TextLine(text, tuple(bbox), size_pt, bold, tuple(Word(word, tuple(box)) for word, box in words))
+    return TextLine(text, tuple(bbox), size_pt, bold, tuple(Word(word, tuple(box), seen) for word, box, seen in words))

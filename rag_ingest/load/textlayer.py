@@ -36,10 +36,11 @@ _BOLD_NAME = re.compile(
 )
 _BOLD_WEIGHT = 600
 _FORCE_BOLD = 1 << 18  # PDF 32000-1, table 123
+_INVISIBLE_MODES = (pdfium.FPDF_TEXTRENDERMODE_INVISIBLE, pdfium.FPDF_TEXTRENDERMODE_CLIP)
 
-WordRow = tuple[str, BBox]
+WordRow = tuple[str, BBox, bool]
 LineRow = tuple[str, BBox, float, bool, list[WordRow]]
-"""A `TextLine` as plain values: text, bbox, size_pt, bold, words."""
+"""A `TextLine` as plain values: text, bbox, size_pt, bold, words (text, bbox, visible)."""
 
 
 class Style(NamedTuple):
@@ -48,6 +49,7 @@ class Style(NamedTuple):
     size_pt: float
     bold: bool
     quadrant: int
+    visible: bool = True
 
 
 class Glyph(NamedTuple):
@@ -121,12 +123,14 @@ def _is_heading_start(words: list[list[Glyph]], glyph: Glyph) -> bool:
 
 
 def _flush(words: list[list[Glyph]], lines: list[LineRow]) -> None:
-    rows = [("".join(g.text for g in word), _union(g.bbox for g in word)) for word in words if word]
+    rows = [
+        ("".join(g.text for g in word), _union(g.bbox for g in word), word[0].style.visible) for word in words if word
+    ]
     if rows:
         styles = [g.style for word in words for g in word]
         size_pt = round(statistics.median_low(s.size_pt for s in styles), 2)
         bold = 2 * sum(s.bold for s in styles) > len(styles)
-        lines.append((" ".join(text for text, _ in rows), _union(box for _, box in rows), size_pt, bold, rows))
+        lines.append((" ".join(text for text, _, _ in rows), _union(box for _, box, _ in rows), size_pt, bold, rows))
 
 
 def _union(boxes: Iterable[BBox]) -> BBox:
@@ -281,6 +285,7 @@ class _Reader:
             abs(size_pt) if math.isfinite(size_pt) else 0.0,
             self._bold(font) if font else False,
             (turns + self._turns) % 4,
+            pdfium.FPDFTextObj_GetTextRenderMode(text_object) not in _INVISIBLE_MODES,
         )
 
     def _bold(self, font: Any) -> bool:

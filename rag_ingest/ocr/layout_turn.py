@@ -31,7 +31,7 @@ def turn_lines(lines: Sequence[TextLine], turns: int, size_pt: tuple[float, floa
         replace(
             line,
             bbox=turn_box(line.bbox, turns, size_pt),
-            words=tuple(Word(word.text, turn_box(word.bbox, turns, size_pt)) for word in line.words),
+            words=tuple(Word(word.text, turn_box(word.bbox, turns, size_pt), word.visible) for word in line.words),
         )
         for line in lines
     )

@@ -179,8 +179,8 @@ def test_grouping_keeps_every_character_in_order_inside_its_boxes(glyphs):
         " ", ""
     ).replace("\n", "")
     for text, (left, top, right, bottom), _, _, words in lines:
-        assert text == " ".join(word for word, _ in words)
-        for word, (x0, y0, x1, y1) in words:
+        assert text == " ".join(word for word, _, _ in words)
+        for word, (x0, y0, x1, y1), _ in words:
             assert word
             assert left <= x0 <= x1 <= right
             assert top <= y0 <= y1 <= bottom
@@ -238,3 +238,12 @@ def test_the_text_layer_loses_no_letters_of_a_real_paper(real_data, loader):
     letters = [c for c in ours if c.isalnum()]
     expected = [c for c in witness if c.isalnum()]
     assert abs(len(letters) - len(expected)) <= 0.02 * len(expected)
+
+
+def test_words_drawn_in_no_colour_are_marked(pdf, at, read):
+    hidden = at(50, 250, "hidden words").replace(b"Tj", b"Tj 0 Tr").replace(b"Td", b"Td 3 Tr")
+    [page] = read(pdf([at(50, 300, "seen words") + hidden]))
+    words = [word for line in page.text_layer for word in line.words]
+    assert [(word.text, word.visible) for word in words] == [
+        ("seen", True), ("words", True), ("hidden", False), ("words", False),
+    ]  # fmt: skip
