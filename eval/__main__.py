@@ -11,6 +11,7 @@ import os
 import sys
 from collections.abc import Mapping
 from pathlib import Path
+from shlex import quote
 from typing import Annotated, Any
 
 import typer
@@ -29,6 +30,11 @@ class Commands(TyperGroup):
         except RagIngestError as e:
             print(f"error: {e}", file=sys.stderr)
             raise typer.Exit(2 if isinstance(e, ConfigError | ModelError) else 1) from e
+        except BrokenPipeError:
+            raise
+        except OSError as e:
+            print(f"error: {e.strerror or e}{f': {e.filename}' if e.filename else ''}", file=sys.stderr)
+            raise typer.Exit(1) from e
         except KeyboardInterrupt:
             print("interrupted: pages and vectors are kept, the same command goes on from there", file=sys.stderr)
             raise typer.Exit(130) from None
@@ -65,12 +71,15 @@ def run(
 def _run(suite: Path, out: Path) -> Mapping[str, Any]:
     """Runs a suite and writes everything into `out`."""
     from eval.progress import showing
+    from eval.records import prepare
     from eval.report import write
     from eval.runner import run as run_suite
     from eval.suite import load_suite
 
+    loaded = load_suite(suite)
+    prepare(out)
     with showing() as log:
-        results, rows = run_suite(load_suite(suite), out / "cache", log, suite.parent)
+        results, rows = run_suite(loaded, out / "cache", log, suite.parent)
     write(results, rows, out)
     return results
 
@@ -108,7 +117,7 @@ def gate(
     group: Annotated[str, typer.Option(help="of questions")] = "all",
     out: OutOption = Path("out"),
 ) -> None:
-    """Ends with 1 when an arm falls short of a condition; a line for each."""
+    """Ends with 1 when an arm falls short of a condition, else with 3 when documents failed; a line for each."""
     from eval.gate import check, check_names, parse
     from eval.measures import all_measures
     from eval.records import load
@@ -123,10 +132,14 @@ def gate(
         check_names(conditions, arm or [], measures=measures, known_arms=[found.name for found in suite.arms])
         results = _run(what, out)
     outcomes = check(results, conditions, arm or [], group)
+    for skipped in results["skipped"]:
+        print(f"not judged: {skipped['name']}: {skipped['reason']}", file=sys.stderr)
     for outcome in outcomes:
         print(outcome.line)
     if not all(outcome.met for outcome in outcomes):
         raise typer.Exit(1)
+    if any(found["failures"] for found in results["arms"]):
+        raise typer.Exit(3)
 
 
 @app.command()
@@ -139,7 +152,7 @@ def init(
     most: Annotated[
         int, typer.Option("--max", min=0, help="questions in all; 0 for no limit but six a kind and paper")
     ] = 0,
-    seed: Annotated[int, typer.Option(help="of the choice among them")] = 0,
+    seed: Annotated[int, typer.Option(min=0, help="of the choice among them")] = 0,
 ) -> None:
     """Makes a label-free dataset from your own papers, and a suite to run on it."""
     from eval.init.make import make
@@ -151,7 +164,7 @@ def init(
     for bias in BIASES:
         print(f"mind: {bias}", file=sys.stderr)
     print(f"{len(made.rows)} questions ({counts(made)}) about {len(made.pdfs)} papers in {target}")
-    print(f"next: python -m eval run {target / 'suite.toml'} --out results")
+    print(f"next: python -m eval run {quote(str(target / 'suite.toml'))} --out results")
     if made.lost:
         raise typer.Exit(3)
 
@@ -161,7 +174,7 @@ def quality(
     output: Annotated[Path, typer.Argument(metavar="OUTPUT_FOLDER", help="Markdown files that an engine wrote")],
     truth: Annotated[Path, typer.Argument(metavar="TRUTH_FOLDER", help="files of the same names, as they should be")],
     as_json: Annotated[bool, typer.Option("--json", help="prints all that was measured as JSON")] = False,
-    seed: Annotated[int, typer.Option(help="of the bootstrap")] = 0,
+    seed: Annotated[int, typer.Option(min=0, help="of the bootstrap")] = 0,
 ) -> None:
     """Compares Markdown with ground truth: text, reading order, tables, formulas."""
     from eval.quality import arm_quality
@@ -181,7 +194,7 @@ def olmocr(
     markdown: Annotated[Path | None, typer.Option(help="ready output instead: NAME_pgPAGE_repeatN.md")] = None,
     failures: Annotated[bool, typer.Option(help="lists the tests that failed, and why")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="prints all that was found as JSON")] = False,
-    seed: Annotated[int, typer.Option(help="of the bootstrap")] = 0,
+    seed: Annotated[int, typer.Option(min=0, help="of the bootstrap")] = 0,
 ) -> None:
     """Runs the tests of olmOCR-bench on what an engine reads, or on ready Markdown."""
     from eval.quality.olmocr.lines import lines
@@ -191,13 +204,17 @@ def olmocr(
     if bool(engine) == bool(markdown):
         raise ConfigError("name either --engine or --markdown")
     dataset = load_dataset(folder)
-    pages = (
-        folder_pages(dataset, markdown)
-        if markdown
-        else engine_pages(dataset, engine, lambda line: print(line, file=sys.stderr))
-    )
+    failed: list[str] = []
+
+    def say(line: str) -> None:
+        failed.extend([line] if line.startswith("failed: ") else [])
+        print(line, file=sys.stderr)
+
+    pages = folder_pages(dataset, markdown) if markdown else engine_pages(dataset, engine, say)
     scored = score(dataset, pages, seed)
     print(json.dumps(scored, indent=1) if as_json else "\n".join(lines(scored, failures=failures)))
+    if failed:
+        raise typer.Exit(3)
 
 
 if __name__ == "__main__":

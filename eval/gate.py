@@ -62,9 +62,13 @@ def check(
         group: of questions.
 
     Raises:
-        ConfigError: an arm, group or measure that the run has not.
+        ConfigError: an arm, group or measure that the run has not, or all arms that count were left out of it.
     """
     known = {arm["name"]: arm for arm in results["arms"]}
+    skipped = {arm["name"]: arm["reason"] for arm in results["skipped"]}
+    for name in arms or (skipped if len(known) == 1 else ()):
+        if name in skipped:
+            raise ConfigError(f"arm {name!r} was left out of the run: {skipped[name]}")
     check_names(conditions, arms, measures=results["method"]["measures"], known_arms=known)
     rest = [name for name in known if name != results["suite"]["baseline"]]
     chosen = list(arms) or rest or list(known)

@@ -10,7 +10,7 @@ from typing import Any
 
 from eval.measures import Scores
 from eval.metrics import Passage
-from eval.records import MISSES, RESULTS, Row
+from eval.records import MISSES, Row, read_results
 from eval.relevance import QuestionJudge
 from rag_ingest.errors import ConfigError
 
@@ -79,15 +79,18 @@ def describe(out: Path, arm: str) -> Iterator[str]:
     Raises:
         ConfigError: there is no such run, or it has no such arm.
     """
+    results = read_results(out, ("arms",))
     try:
-        results = json.loads((out / RESULTS).read_text(encoding="utf-8"))
-        lines = (out / MISSES).read_text(encoding="utf-8").splitlines()
+        lines = (out / MISSES).read_text(encoding="utf-8").split("\n")
+        records = [json.loads(line) for line in lines if line]
     except OSError as e:
         raise ConfigError(f"{out} holds no run: {e.strerror}: {e.filename}") from e
+    except ValueError as e:
+        raise ConfigError(f"{out} holds a damaged run: {MISSES}: {e}") from e
     names = [found["name"] for found in results["arms"]]
     if arm not in names:
         raise ConfigError(f"no arm {arm!r} in {out} (arms: {', '.join(names)})")
-    missed = [record for record in map(json.loads, lines) if record["arm"] == arm]
+    missed = [record for record in records if record["arm"] == arm]
     for record in missed:
         yield from _describe(record)
     counts = Counter(record["reason"] for record in missed)

@@ -7,7 +7,8 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from tempfile import TemporaryFile
+from typing import Any, cast
 
 from eval.datasets import Question
 from eval.measures import Scores
@@ -15,6 +16,9 @@ from eval.metrics import Passage
 from rag_ingest.errors import ConfigError
 
 RESULTS, ROWS, MISSES = "results.json", "rows.parquet", "misses.jsonl"
+CACHE = "cache"
+
+_KEYS = ("suite", "dataset", "method", "arms", "skipped", "comparisons")
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +102,42 @@ def write_rows(rows: Sequence[Row], file: Path) -> None:
     pq.write_table(pa.table({name: pa.array(values, types.get(name)) for name, values in columns.items()}), file)
 
 
+def prepare(out: Path) -> None:
+    """Makes the folder that a run is written into, before anything is read.
+
+    Raises:
+        ConfigError: it can't be made, or not be written into.
+    """
+    try:
+        (out / CACHE).mkdir(parents=True, exist_ok=True)
+        with TemporaryFile(dir=out):
+            pass
+    except OSError as e:
+        raise ConfigError(f"--out {out} can't be written: {e.strerror}; name another folder") from e
+
+
+def read_results(folder: Path, needed: Sequence[str]) -> Mapping[str, Any]:
+    """What results.json says.
+
+    Args:
+        folder: that a run wrote.
+        needed: keys that must be there.
+
+    Raises:
+        ConfigError: the folder holds no run, or a damaged one.
+    """
+    try:
+        results = json.loads((folder / RESULTS).read_text(encoding="utf-8"))
+    except OSError as e:
+        raise ConfigError(f"{folder} holds no run ({e.strerror}): python -m eval run SUITE --out {folder}") from e
+    except ValueError as e:
+        raise ConfigError(f"{folder} holds a damaged run: {RESULTS}: {e}") from e
+    missing = [key for key in needed if not isinstance(results, dict) or key not in results]
+    if missing:
+        raise ConfigError(f"{folder} holds no run of this version: {RESULTS} lacks {missing[0]!r}; run it again")
+    return cast(Mapping[str, Any], results)
+
+
 def load(folder: Path) -> Run:
     """Reads what a run wrote.
 
@@ -107,8 +147,8 @@ def load(folder: Path) -> Run:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
+    results = read_results(folder, _KEYS)
     try:
-        results = json.loads((folder / RESULTS).read_text(encoding="utf-8"))
         rows = pq.read_table(folder / ROWS).to_pylist()
     except OSError as e:
         raise ConfigError(f"{folder} holds no run ({e.strerror or e}): python -m eval run SUITE --out {folder}") from e

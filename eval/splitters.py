@@ -10,6 +10,7 @@ from eval.peers import chonkie, docling_hybrid, semchunk
 from eval.suite import Arm
 from rag_ingest import Pipeline
 from rag_ingest.config import load_config
+from rag_ingest.errors import ConfigError
 from rag_ingest.types import Chunk, Document, Embedder
 
 if TYPE_CHECKING:
@@ -93,7 +94,12 @@ def _markdown_sentence(arm: Arm, text: str, embedder: Embedder) -> Iterator[Cut]
     for section in sections:
         if not arm.header_path:
             section.metadata = {}
-    for node in _sentence_splitter(arm, embedder).get_nodes_from_documents(sections):  # type: ignore[arg-type]
+    splitter = _sentence_splitter(arm, embedder)
+    try:
+        nodes = splitter.get_nodes_from_documents(sections)  # type: ignore[arg-type]
+    except ValueError as e:  # a header path that leaves no room
+        raise ConfigError(f"arm {arm.name!r}: {splitter.chunk_size} tokens a piece are too few: {e}") from e
+    for node in nodes:
         yield Cut(node.get_content(MetadataMode.LLM), node.get_content(MetadataMode.EMBED))
 
 
@@ -101,8 +107,13 @@ def _sentence_splitter(arm: Arm, embedder: Embedder) -> SentenceSplitter:
     """With the embedder's own token counts."""
     from llama_index.core.node_parser import SentenceSplitter
 
+    limit = arm.token_limit(embedder)
+    if arm.overlap_tokens >= limit:
+        raise ConfigError(
+            f"arm {arm.name!r}: overlap_tokens {arm.overlap_tokens} must be less than the {limit} of a piece"
+        )
     return SentenceSplitter(
-        chunk_size=arm.token_limit(embedder),
+        chunk_size=limit,
         chunk_overlap=arm.overlap_tokens,
         tokenizer=lambda text: range(embedder.count_tokens(text)),
     )

@@ -22,7 +22,8 @@ class Arm(BaseModel):
     Attributes:
         engine: a registered engine ("layout", "textlayer", "lightonocr", "server"); a plain reader ("pypdfium2",
             "pypdf-layout" with spaces between columns, "pymupdf4llm"); a source of ready Markdown of the dataset
-            ("ground-truth", and "MinerU" of OHR-Bench); or "folder:PATH" with a file `DOCUMENT.md` each.
+            ("ground-truth", and "MinerU" of OHR-Bench); or "folder:PATH" with a file `DOCUMENT.md` each,
+            from the suite's folder, else from where one is.
         splitter: "structure" (this project's), "sentence" (LlamaIndex's SentenceSplitter, fixed size),
             "markdown+sentence" (its MarkdownNodeParser before), or a peer: "docling-hybrid", "chonkie", "semchunk".
         embedder: a registered embedder; every splitter fills its own token budget.
@@ -67,6 +68,8 @@ class Arm(BaseModel):
             raise ValueError(f"split holds options of splitter 'structure', not of {self.splitter!r}")
         if self.splitter != "structure" and "wider" in self.model_fields_set:
             raise ValueError(f"wider is an option of splitter 'structure', not of {self.splitter!r}")
+        if self.max_tokens and self.overlap_tokens >= self.max_tokens:
+            raise ValueError(f"overlap_tokens {self.overlap_tokens} must be less than max_tokens {self.max_tokens}")
         try:
             load_config(base={"split": self.split})
         except ConfigError as e:
@@ -102,7 +105,7 @@ class Suite(BaseModel):
     budgets: tuple[int, ...] = (512, 1024, 2048)
     primary_budget: int = 1024
     lcs: bool = False
-    seed: int = 0
+    seed: int = Field(default=0, ge=0)
     arms: tuple[Arm, ...] = Field(min_length=1)
 
     @model_validator(mode="after")
@@ -114,6 +117,8 @@ class Suite(BaseModel):
             raise ValueError(f"baseline {self.baseline!r} is no arm (arms: {', '.join(names)})")
         if any(arm.optional for arm in self.arms if arm.name == self.baseline):
             raise ValueError(f"baseline {self.baseline!r} can't be optional: the others are compared with it")
+        if sorted(set(self.budgets)) != list(self.budgets):
+            raise ValueError(f"budgets {list(self.budgets)} must rise, each once")
         if self.primary_budget not in self.budgets or min(self.budgets) < 1:
             raise ValueError(f"primary_budget {self.primary_budget} must be one of budgets, each 1 or more")
         return self
@@ -126,7 +131,7 @@ def load_suite(file: Path) -> Suite:
         ConfigError: no such file, no TOML, an unknown key or a value out of range.
     """
     try:
-        return Suite.model_validate(tomllib.loads(file.read_text(encoding="utf-8")))
+        suite = Suite.model_validate(tomllib.loads(file.read_text(encoding="utf-8")))
     except OSError as e:
         raise ConfigError(f"suite {file} can't be read: {e.strerror}") from e
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as e:
@@ -134,4 +139,12 @@ def load_suite(file: Path) -> Suite:
     except ValidationError as e:
         first = e.errors()[0]
         where = ".".join(str(part) for part in first["loc"]) or "suite"
-        raise ConfigError(f"suite {file}: {where}: {first['msg']}") from e
+        raise ConfigError(f"suite {file}: {where}: {first['msg'].removeprefix('Value error, ')}") from e
+    arms = [arm.model_copy(update={"engine": _beside(file, arm.engine)}) for arm in suite.arms]
+    return suite.model_copy(update={"arms": tuple(arms)})
+
+
+def _beside(file: Path, engine: str) -> str:
+    """A folder of Markdown is looked for from the suite's folder first, as a dataset is."""
+    place = file.parent / Path(engine.removeprefix(FOLDER)).expanduser()
+    return f"{FOLDER}{place}" if engine.startswith(FOLDER) and place.is_dir() else engine

@@ -30,7 +30,7 @@ def sentences(results: Mapping[str, Any]) -> list[str]:
     found = f"Within {budget:,} retrieved tokens, {best} finds the evidence of {percent(means[best])} of {asked}"
     chosen = f", the best of {len(contenders)} arms" if len(contenders) > 1 else ""
     highest = max((name for name in tests if name not in contenders), key=lambda name: means[name], default=None)
-    ceiling = [f"The ceiling with ground-truth Markdown, {highest}: {percent(means[highest])}."] if highest else []
+    ceiling = [_ceiling(highest, means[highest], means[best])] if highest else []
     return [
         f"{found}{chosen}; the baseline {base} finds {percent(means[base])}.",
         f"The difference is {interval_in_points(test['difference'])}, {_p(test, len(tests))}: "
@@ -38,6 +38,12 @@ def sentences(results: Mapping[str, Any]) -> list[str]:
         *ceiling,
         can_show(test),
     ]
+
+
+def _ceiling(arm: str, mean: float, best: float) -> str:
+    if mean < best:
+        return f"No more is found with ground-truth Markdown, {arm}: {percent(mean)}."
+    return f"The ceiling with ground-truth Markdown, {arm}: {percent(mean)}."
 
 
 def contending(results: Mapping[str, Any]) -> list[str]:
@@ -67,8 +73,8 @@ def verdict(test: Mapping[str, Any], alpha: float) -> str:
 def can_show(test: Mapping[str, Any]) -> str:
     """The smallest difference that would come out, in words."""
     if test["smallest"] is None:
-        few = f"{test['documents']} documents are too few" if test["documents"] < 6 else "too little varies"
-        return f"What this set can show at all: {few} to say."
+        documents = f"{test['documents']} document{' is' if test['documents'] == 1 else 's are'} too few"
+        return f"What this set can show at all: {documents if test['documents'] < 6 else 'too little varies'} to say."
     return (
         f"What this set can show at all: a true difference of {100 * test['smallest']:.0f} points or more would be "
         f"found four times in five; smaller ones mostly go unseen."

@@ -8,6 +8,7 @@ the right document, not which one finds the answer; two splitters differ little 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from eval.datasets.interface import GROUND_TRUTH, Dataset, Gold, Pages, Question
 from eval.datasets.questions import ONE_STRATUM
 from rag_ingest.errors import ConfigError
 
+_GRADE = re.compile(r"-?[0-9]+")
 _ANYWHERE: Mapping[str, object] = {"document": True}
 
 
@@ -26,10 +28,12 @@ def beir(folder: Path) -> Dataset:
         ConfigError: a file is missing, a line is malformed, or the qrels name what isn't there; with file and line.
     """
     corpus = _corpus(folder / "corpus.jsonl")
-    queries = {
-        value(row, "_id", str, where): value(row, "text", str, where)
-        for where, row in read_jsonl(folder / "queries.jsonl", "a BEIR folder has queries.jsonl")
-    }
+    queries: dict[str, str] = {}
+    for where, row in read_jsonl(folder / "queries.jsonl", "a BEIR folder has queries.jsonl"):
+        query = value(row, "_id", str, where)
+        if query in queries:
+            raise ConfigError(f"{where}: _id {query!r} occurs twice")
+        queries[query] = value(row, "text", str, where)
     questions = tuple(
         _question(query, queries[query], docs) for query, docs in _qrels(folder / "qrels", queries, corpus).items()
     )
@@ -58,7 +62,7 @@ def _qrels(folder: Path, queries: Mapping[str, str], corpus: Mapping[str, Pages]
         if not line.strip():
             continue
         cells = line.rstrip("\r").split("\t")
-        if len(cells) != 3 or not cells[2].lstrip("-").isdigit():
+        if len(cells) != 3 or not _GRADE.fullmatch(cells[2]):
             raise ConfigError(f"{file}:{number}: expected query-id, corpus-id and score between tabs, got {line!r}")
         query, doc, grade = cells[0], cells[1], int(cells[2])
         if query not in queries or doc not in corpus:

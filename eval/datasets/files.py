@@ -77,12 +77,13 @@ def value(row: Mapping[str, Any], key: str, kind: type[T], where: str, default: 
         key: of the value.
         kind: what it must be; of `str` an integer is taken too, as some data sets number their ids.
         where: `file:line`, for the message.
-        default: in place of a missing one.
+        default: in place of one that is missing or null.
 
     Raises:
         ConfigError: it is missing without a default, or of another kind.
     """
-    found = row.get(key, default)
+    found = row.get(key)
+    found = default if found is None else found
     if found is None:
         raise ConfigError(f"{where}: no {key!r} (keys: {', '.join(sorted(row))})")
     if kind is str and isinstance(found, int) and not isinstance(found, bool):

@@ -15,6 +15,9 @@ STRATA = ("prose", "table", "formula")
 GROUND_TRUTH = "ground-truth"
 """Name of the ready Markdown that the evidence agrees with: made from the paper's own source, or checked by people."""
 
+RESERVED = frozenset({"all", "prose and table"})
+"""Names of groups of strata, see `eval.comparison.groups`; a single stratum may be "all"."""
+
 Pages = tuple[str, ...]
 """Markdown of a document's pages, the first page first; one item when pages aren't told apart."""
 
@@ -87,7 +90,8 @@ class Dataset:
         strata: what questions are told apart by, in the order of reporting.
 
     Raises:
-        ConfigError: two questions have the same id, or one is about a document or stratum that there isn't.
+        ConfigError: two questions have the same id, one is about a document or stratum that there isn't, or a stratum
+            is called as several together are.
     """
 
     name: str
@@ -99,6 +103,12 @@ class Dataset:
 
     def __post_init__(self) -> None:
         known, seen = frozenset(self.docs), set[str]()
+        taken = sorted(RESERVED & set(self.strata))
+        if taken and len(self.strata) > 1:
+            raise ConfigError(
+                f"dataset {self.name!r}: a stratum can't be called {taken[0]!r}, which is a name for several together; "
+                f"a question without 'stratum' counts as 'all': give all of them one, or none"
+            )
         for question in self.questions:
             strange = sorted({gold.doc for gold in question.golds} - known)
             if strange:
@@ -147,12 +157,14 @@ class Dataset:
         """The same with these documents alone.
 
         Raises:
-            ConfigError: one of them is unknown.
+            ConfigError: one of them is unknown, or no question is about them.
         """
         unknown = sorted(set(docs) - set(self.docs))
         if unknown:
             raise ConfigError(f"docs: {', '.join(unknown)} not in dataset {self.name!r}")
         kept = [question.within(frozenset(docs)) for question in self.questions]
+        if not any(kept):
+            raise ConfigError(f"docs: no question of dataset {self.name!r} is about {', '.join(docs)}")
         return replace(
             self,
             papers={name: self.papers[name] for name in docs if name in self.papers},

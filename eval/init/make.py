@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import random
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -30,7 +31,7 @@ class Made:
         pdfs: name to PDF, of the papers that could be read.
         kinds: name to what its questions were made from.
         rows: lines of `questions.jsonl`.
-        lost: PDFs that could not be read, with the reason.
+        lost: PDFs that could not be read or are copies, with the reason.
     """
 
     pdfs: Mapping[str, Path]
@@ -55,8 +56,9 @@ def make(folder: Path, sources: Path | None, most: int, seed: int, log: Callable
     """
     if sources is not None and not sources.is_dir():
         raise ConfigError(f"--sources {sources} is no folder: name one that holds TeX or JATS")
-    pdfs = find_pdfs(folder)
+    pdfs, copies = _once(find_pdfs(folder), log)
     pages, lost = _pages(pdfs, log)
+    lost |= copies
     if not pages:
         raise ConfigError(f"none of the {len(pdfs)} PDFs in {folder} can be read: {next(iter(lost.values()))}")
     read = {name: _source(name, pdfs, pages[name], sources, log) for name in pages}
@@ -68,6 +70,21 @@ def make(folder: Path, sources: Path | None, most: int, seed: int, log: Callable
         raise ConfigError(f"no question could be made from {folder}: too little text; add TeX or JATS with --sources")
     kinds = {name: source.kind for name, source in read.items()}
     return Made({name: pdfs[name] for name in pages}, kinds, tuple(_sample(rows, most, seed)), lost)
+
+
+def _once(pdfs: Mapping[str, Path], log: Callable[[str], None]) -> tuple[dict[str, Path], dict[str, str]]:
+    """(name to PDF, name to why it is left out): a copy would hold the same evidence, and count as a wrong paper."""
+    kept: dict[str, Path] = {}
+    copies: dict[str, str] = {}
+    first: dict[str, str] = {}
+    for name, pdf in pdfs.items():
+        content = hashlib.sha256(pdf.read_bytes()).hexdigest()
+        if first.setdefault(content, name) == name:
+            kept[name] = pdf
+            continue
+        copies[name] = f"a copy of {first[content]}"
+        log(f"{name}: left out, {copies[name]}")
+    return kept, copies
 
 
 def _pages(pdfs: Mapping[str, Path], log: Callable[[str], None]) -> tuple[dict[str, list[str]], dict[str, str]]:

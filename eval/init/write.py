@@ -6,6 +6,7 @@ import json
 import os
 from collections import Counter
 from pathlib import Path
+from shlex import quote
 
 from eval.datasets.interface import STRATA
 from eval.init.make import Made
@@ -95,6 +96,6 @@ def _readme(made: Made, folder: Path, out: Path) -> str:
     return (
         f"# Questions about the papers of {folder.resolve().name}\n\n"
         f"{len(made.rows)} questions ({counts(made)}) about {len(made.pdfs)} papers ({read}), made by rules and by "
-        f"nobody's judgement.\n\n    python -m eval run {out.name}/suite.toml --out results\n\n"
+        f"nobody's judgement.\n\n    python -m eval run {quote(out.resolve().name + '/suite.toml')} --out results\n\n"
         f"## What they favour\n\n{biases}\n"
     )

@@ -20,7 +20,7 @@ SUITES = Path(__file__).resolve().parents[2] / "eval" / "suites"
 @pytest.fixture(scope="module")
 def out(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("run") / "out"
-    write(results(), EVERYTHING, folder)
+    write(results() | {"arms": [{**arm, "failures": []} for arm in results()["arms"]]}, EVERYTHING, folder)
     return folder
 
 
@@ -41,6 +41,34 @@ def test_a_gate_that_is_not_met_ends_with_1_and_names_each_condition(out: Path) 
     done = call("gate", out, "--min", "recall@1024=0.51", "--min", "mrr=0.1", "--arm", "better", "--arm", "plain")
     assert done.exit_code == 1
     assert [line[:4] for line in done.stdout.splitlines()] == ["FAIL", "ok  ", "FAIL", "ok  "]
+
+
+def test_a_gate_that_is_met_although_documents_failed_ends_with_3(tmp_path: Path) -> None:
+    write(results(), EVERYTHING, tmp_path)
+    assert call("gate", tmp_path, "--min", "recall@1024=0.5").exit_code == 3
+    assert call("gate", tmp_path, "--min", "recall@1024=0.9").exit_code == 1
+
+
+def test_a_gate_does_not_judge_the_baseline_in_place_of_an_arm_that_was_left_out(tmp_path: Path) -> None:
+    made = results()
+    skipped = [{"name": "better", "reason": "no weights"}]
+    write(made | {"skipped": [{"name": "third", "reason": "no server"}]}, EVERYTHING, tmp_path / "one")
+    assert "not judged: third: no server" in call("gate", tmp_path / "one", "--min", "mrr=0").stderr
+    write(made | {"arms": made["arms"][:1], "comparisons": [], "skipped": skipped}, ROWS["plain"], tmp_path / "none")
+    done = call("gate", tmp_path / "none", "--min", "mrr=0")
+    assert (done.exit_code, done.stdout) == (2, "")
+    assert "'better' was left out of the run: no weights" in done.stderr
+    assert call("gate", tmp_path / "none", "--min", "mrr=0", "--arm", "plain").exit_code == 3
+
+
+@pytest.mark.parametrize("left", ["", "{}", "[]", '{"suite": {}'])
+def test_a_damaged_run_ends_with_2_and_is_named(out: Path, tmp_path: Path, left: str) -> None:
+    shutil.copytree(out, tmp_path / "run")
+    (tmp_path / "run" / "results.json").write_text(left)
+    for arguments in (["gate", "--min", "mrr=0"], ["misses", "--arm", "plain"], ["compare", out]):
+        done = call(arguments[0], tmp_path / "run", *arguments[1:])
+        assert done.exit_code == 2, done.output
+        assert "results.json" in done.stderr
 
 
 def test_a_gate_looks_at_one_group_if_asked(out: Path) -> None:

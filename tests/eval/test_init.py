@@ -116,6 +116,16 @@ def test_the_command_makes_a_set_that_the_harness_reads(folder: Path, tmp_path: 
     assert all(bias in (tmp_path / "set" / "README.md").read_text(encoding="utf-8") for bias in BIASES)
 
 
+def test_a_copy_of_a_paper_is_left_out(folder: Path, tmp_path: Path) -> None:
+    (folder / "broken.pdf").write_bytes((folder / "bus-holding.pdf").read_bytes())
+    out = tmp_path / "my set"
+    done = CliRunner().invoke(app, ["init", str(folder), "--out", str(out)])
+    assert done.exit_code == 3
+    assert "bus-holding: left out, a copy of broken" in done.stderr
+    assert set(load_dataset("jsonl:.", out).docs) == {"broken", "tide-gauges"}
+    assert f"run '{out}/suite.toml'" in done.stdout, "a path with a space can be pasted"
+
+
 def test_same_papers_same_seed_same_files(folder: Path, tmp_path: Path) -> None:
     made = []
     for out, seed in (("one", "0"), ("two", "0"), ("three", "7")):

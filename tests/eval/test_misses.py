@@ -100,6 +100,12 @@ def test_a_wrong_folder_or_arm_is_named(tmp_path: Path) -> None:
     assert "arms: arm, other" in refused(written(tmp_path), "thing")
 
 
+def test_damaged_misses_are_named(tmp_path: Path) -> None:
+    out = written(tmp_path)
+    (out / "misses.jsonl").write_text('{"arm": "a')
+    assert "damaged run: misses.jsonl" in refused(out, "arm")
+
+
 def test_the_command_prints_them_and_refuses_a_wrong_arm(tmp_path: Path) -> None:
     out = str(written(tmp_path, row(GOLD.text, FILLER)))
     done = CliRunner().invoke(app, ["misses", out, "--arm", "arm"])

@@ -175,6 +175,8 @@ def test_ground_truth_is_a_ceiling_and_no_winner() -> None:
     assert "The ceiling with ground-truth Markdown, arm 2: 90 %." in sentences(made)
     made["arms"][0]["engine"] = "ground-truth"
     assert "arm 2 finds the evidence of 90 %" in sentences(made)[0], "against a baseline that reads the same"
+    made["arms"][0]["engine"], means["arm 2"]["mean"] = "textlayer", 0.1
+    assert "No more is found with ground-truth Markdown, arm 2: 10 %." in sentences(made)
 
 
 def test_an_arm_alone_is_told_without_a_difference() -> None:

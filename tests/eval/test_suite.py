@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -41,6 +42,12 @@ def test_shipped_suites_load(file: Path) -> None:
         (("[[arms]]", "[[arms"), "not TOML"),
         (('engine = "textlayer"', 'engine = "textlayer"\noverlap_tokens = -1'), "overlap_tokens"),
         (('engine = "textlayer"', 'engine = "textlayer"\nsplit.max_tokens = 9'), "not of 'sentence'"),
+        (
+            ('engine = "textlayer"', 'engine = "textlayer"\nmax_tokens = 9\noverlap_tokens = 9'),
+            "less than max_tokens 9",
+        ),
+        (('dataset = "builtin"', 'dataset = "builtin"\nseed = -1'), "seed: .*greater than or equal to 0"),
+        (('dataset = "builtin"', 'dataset = "builtin"\nbudgets = [1024, 1024]'), "must rise"),
         (('splitter = "sentence"', 'splitter = "structure"\nmax_tokens = 9'), "no max_tokens"),
         (('engine = "textlayer"', 'engine = "textlayer"\nwider = false'), "wider is an option"),
         (('engine = "textlayer"', 'engine = "textlayer"\noptional = true'), "can't be optional"),
@@ -67,6 +74,22 @@ def test_unknown_dataset_and_paper_are_refused() -> None:
         load_dataset("bultin")
     with pytest.raises(ConfigError, match="tides"):
         load_dataset("builtin").only(("tides",))
+
+
+def test_papers_that_nothing_is_asked_about_are_refused() -> None:
+    dataset = load_dataset("builtin")
+    silent = replace(dataset, questions=tuple(q for q in dataset.questions if q.doc != "bus-holding"))
+    with pytest.raises(ConfigError, match=r"no question .* is about bus-holding"):
+        silent.only(("bus-holding",))
+
+
+def test_a_folder_of_markdown_is_looked_for_beside_the_suite(tmp_path: Path) -> None:
+    (tmp_path / "own").mkdir()
+    file = tmp_path / "suite.toml"
+    file.write_text(GOOD.replace("textlayer", "folder:own"), encoding="utf-8")
+    assert load_suite(file).arms[0].engine == f"folder:{tmp_path / 'own'}"
+    file.write_text(GOOD.replace("textlayer", "folder:elsewhere"), encoding="utf-8")
+    assert load_suite(file).arms[0].engine == "folder:elsewhere"
 
 
 def test_a_part_of_a_dataset_keeps_its_questions() -> None:
