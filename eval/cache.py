@@ -7,11 +7,16 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
+from functools import cache
+from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
+from zipfile import BadZipFile
 
+import rag_ingest
 from eval.progress import track
 from rag_ingest.types import Embedder, Engine, Failure, Figure, Page, PageMarkdown
 
@@ -24,18 +29,19 @@ EMBED_BATCH = 256
 
 
 class CachedEngine:
-    """An engine that reads a page once; keyed by document content, page number and the engine's fingerprint.
+    """An engine that reads a page once; keyed by document content, page number, the engine's fingerprint and `also`.
 
     Failures are not kept: they are tried again. `PageMarkdown.seconds` is that of the first reading.
 
     Args:
         engine: does the work.
         folder: made where it is missing.
+        also: what else decides the output, such as how pages are rendered.
     """
 
-    def __init__(self, engine: Engine, folder: Path) -> None:
+    def __init__(self, engine: Engine, folder: Path, also: str = "") -> None:
         self._engine = engine
-        self._folder = folder / _digest(engine.fingerprint)
+        self._folder = folder / _digest(f"{engine.fingerprint}\n{also}")
 
     @property
     def name(self) -> str:
@@ -78,11 +84,14 @@ class CachedEngine:
         file = self._file(page)
         if not file.is_file():
             return None
-        row = json.loads(file.read_text(encoding="utf-8"))
-        row["figures"] = tuple(
-            Figure(f["placeholder"], tuple(f["bbox"]) if f["bbox"] else None) for f in row["figures"]
-        )
-        return PageMarkdown(**row)
+        try:
+            row = json.loads(file.read_text(encoding="utf-8"))
+            row["figures"] = tuple(
+                Figure(f["placeholder"], tuple(f["bbox"]) if f["bbox"] else None) for f in row["figures"]
+            )
+            return PageMarkdown(**row)
+        except (ValueError, KeyError, TypeError):  # damaged, as after a power cut: read again
+            return None
 
     def _save(self, page: Page, result: PageMarkdown) -> None:
         file = self._file(page)
@@ -92,7 +101,7 @@ class CachedEngine:
 
 
 class VectorCache:
-    """Vectors of texts by one embedder, kept by the embedder's name and the text's hash.
+    """Vectors of texts by one embedder, kept by its name, the text's hash and, of a question, the prompt set for it.
 
     A file a batch, which is never written again, so that an interrupted run keeps its batches and two runs may share a
     folder.
@@ -109,8 +118,11 @@ class VectorCache:
         self._folder = folder / _digest(embedder.name)
         self._vectors: dict[str, NDArray[np.float32]] = {}
         for file in sorted(self._folder.glob("*.npz")):
-            with np.load(file) as stored:
-                self._vectors.update(zip(stored["keys"].tolist(), stored["vectors"], strict=True))
+            try:
+                with file.open("rb") as opened, np.load(opened) as stored:
+                    self._vectors.update(zip(stored["keys"].tolist(), stored["vectors"], strict=True))
+            except (ValueError, KeyError, EOFError, BadZipFile):  # damaged: embedded again
+                continue
 
     def embed_documents(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """float32[len(texts), dimension], unit length, same order."""
@@ -118,7 +130,8 @@ class VectorCache:
 
     def embed_queries(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """The same for questions."""
-        return self._known(texts, "query\0", self._embedder.embed_queries)
+        prompt = getattr(getattr(self._embedder, "options", None), "query_prompt", "")  # no part of an embedder's name
+        return self._known(texts, f"query\0{prompt}", self._embedder.embed_queries)
 
     def _known(
         self, texts: Sequence[str], role: str, embed: Callable[[Sequence[str]], NDArray[np.float32]]
@@ -154,7 +167,19 @@ def _digest(text: str) -> str:
 
 
 def replace_file(file: Path, content: bytes) -> None:
-    """Whole or not at all."""
-    temporary = file.with_suffix(".part")
-    temporary.write_bytes(content)
-    temporary.replace(file)
+    """Whole or not at all, also where another process writes the same file."""
+    temporary = file.with_suffix(f".{os.getpid()}.part")
+    try:
+        temporary.write_bytes(content)
+        temporary.replace(file)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+@cache
+def reading_code() -> str:
+    """A digest of the code between a file and its pages' Markdown; a fingerprint tells releases of it apart alone."""
+    package = Path(rag_ingest.__file__).parent
+    files = sorted(file for part in ("load", "ocr") for file in (package / part).glob("*.py"))
+    code = hashlib.sha256(b"\0".join(file.read_bytes() for file in files)).hexdigest()[:16]
+    return f"{code} pypdfium2-{version('pypdfium2')}"

@@ -6,7 +6,9 @@ import hashlib
 import json
 import logging
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
+from importlib import import_module
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
@@ -53,9 +55,8 @@ def _pypdf_layout(file: Path) -> list[str]:
 
 def _pymupdf4llm(file: Path) -> list[str]:
     """PyMuPDF4LLM's Markdown."""
-    import pymupdf4llm  # type: ignore[import-not-found]
-
-    return [page["text"] for page in pymupdf4llm.to_markdown(str(file), page_chunks=True)]
+    to_markdown = import_module("pymupdf4llm").to_markdown
+    return [page["text"] for page in to_markdown(str(file), page_chunks=True)]
 
 
 READERS: Mapping[str, Reader] = {
@@ -83,7 +84,8 @@ def read_pages(name: str, file: Path, cache: Path) -> tuple[str, ...]:
         raise UnreadableError(f"{file} can't be read: {e.strerror}") from e
     kept = cache / key / f"{hashlib.sha256(content).hexdigest()}.json"
     if kept.is_file():
-        return tuple(json.loads(kept.read_text(encoding="utf-8")))
+        with suppress(ValueError):  # damaged: read again
+            return tuple(json.loads(kept.read_text(encoding="utf-8")))
     try:
         pages = reader.read(file)
     except Exception as e:  # a library of somebody else, on any file

@@ -21,11 +21,15 @@ from eval.progress import track
 from eval.quality import arm_quality
 from eval.records import Row
 from eval.relevance import THRESHOLD, QuestionJudge
+from eval.settings import configured
 from eval.statistics import ALPHA, CONFIDENCE, FLIPS, POWER, ROUNDS, STUDIES, bootstrap
 from eval.suite import Suite
-from rag_ingest import Config, Pipeline
+from rag_ingest import Pipeline
 from rag_ingest.errors import MissingExtraError, ModelError
-from rag_ingest.types import Embedder
+from rag_ingest.types import Embedder, Failure
+
+SHOWN_FAILURES = 10
+"""Of an arm, told on the way."""
 
 _PACKAGES = ("rag-ingest", "lancedb", "llama-index-core", "sentence-transformers", "ir-measures", "pypdfium2")
 
@@ -55,7 +59,7 @@ def run(
         embedders: dict[str, Embedder] = {}
         for arm in suite.arms:
             if arm.embedder not in embedders:
-                embedders[arm.embedder] = stack.enter_context(Pipeline(Config(embedder=arm.embedder))).embedder
+                embedders[arm.embedder] = stack.enter_context(Pipeline(configured(embedder=arm.embedder))).embedder
             log(f"{arm.name}: reading {len(dataset.docs)} papers")
             try:
                 built = build(arm, dataset, embedders[arm.embedder], cache)
@@ -66,10 +70,12 @@ def run(
                 skipped.append({"name": arm.name, "reason": str(e)})
                 continue
             log(f"{arm.name}: {len(built.passages)} passages, {len(built.failures)} failures")
+            for line in failure_lines(built.failures):
+                log(f"{arm.name}: {line}")
             started = perf_counter()
             rows[arm.name] = list(_ask(built, dataset, judges, suite, embedders[arm.embedder]))
             result = arm_result(built, rows[arm.name], dataset.strata, suite, perf_counter() - started)
-            arms.append(result | quality.of(built))
+            arms.append(result | {"embedder_model": embedders[arm.embedder].name} | quality.of(built))
     results = {
         "suite": suite.model_dump(mode="json", exclude={"arms"}),
         "dataset": _dataset_result(dataset),
@@ -126,6 +132,15 @@ def arm_result(built: Built, rows: Sequence[Row], strata: Sequence[str], suite: 
         "seconds": {**built.seconds, "ask": ask_s},
         "groups": {name: summarise(members, suite.seed) for name, members in picked.items() if members},
     }
+
+
+def failure_lines(failures: Sequence[Failure]) -> Iterator[str]:
+    """What failed and why; results.json has those beyond the first few."""
+    for failure in failures[:SHOWN_FAILURES]:
+        page = f", page {failure.page}" if failure.page else ""
+        yield f"failed: {failure.source}{page}: {failure.reason}"
+    if len(failures) > SHOWN_FAILURES:
+        yield f"failed: {len(failures) - SHOWN_FAILURES} more, see results.json"
 
 
 def _pick(rows: Sequence[Row], strata: Sequence[str]) -> list[Row]:

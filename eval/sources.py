@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Mapping
+from contextlib import ExitStack
 from pathlib import Path
 
-from eval.cache import CachedEngine
+from eval.cache import CachedEngine, reading_code
 from eval.datasets import Dataset, Pages
+from eval.datasets.files import read_text
 from eval.readers import READERS, UnreadableError, read_pages
+from eval.settings import configured
 from eval.suite import FOLDER, Arm
-from rag_ingest import Config, Pipeline
+from rag_ingest import Pipeline
 from rag_ingest.errors import ConfigError
+from rag_ingest.registry import names, nearest
 from rag_ingest.types import Document, Failure, PageMarkdown, PageSpan, SourceDocument, Span
 
 __all__ = ["documents"]
@@ -43,6 +47,7 @@ def documents(arm: Arm, dataset: Dataset, cache: Path) -> Iterator[tuple[str, Do
         yield from _plain(arm, _pdfs(arm, dataset), cache / "readers")
         return
     else:
+        _check_engine(arm, dataset)
         yield from _recognised(arm, _pdfs(arm, dataset), cache / "pages")
         return
     missing = sorted(set(dataset.docs) - set(texts))
@@ -50,6 +55,17 @@ def documents(arm: Arm, dataset: Dataset, cache: Path) -> Iterator[tuple[str, Do
         raise ConfigError(f"arm {arm.name!r}: no Markdown from {arm.engine!r} for {', '.join(missing)}")
     for doc in dataset.docs:
         yield doc, _document(arm, doc, texts[doc])
+
+
+def _check_engine(arm: Arm, dataset: Dataset) -> None:
+    engines = names("engine")
+    if arm.engine not in engines:
+        ready = ", ".join(dataset.sources) or "none"
+        close = nearest(arm.engine, [*engines, *READERS, *dataset.sources])
+        raise ConfigError(
+            f"arm {arm.name!r}: unknown engine {arm.engine!r}{close} (engines: {', '.join(sorted(engines))}; readers: "
+            f"{', '.join(READERS)}; ready Markdown in dataset {dataset.name!r}: {ready}; or folder:PATH)"
+        )
 
 
 def _pdfs(arm: Arm, dataset: Dataset) -> Mapping[str, Path]:
@@ -64,11 +80,14 @@ def _pdfs(arm: Arm, dataset: Dataset) -> Mapping[str, Path]:
 
 
 def _recognised(arm: Arm, papers: Mapping[str, Path], cache: Path) -> Iterator[tuple[str, Document] | Failure]:
-    names = {str(path.resolve()): doc for doc, path in papers.items()}
-    config = Config(engine=arm.engine)
-    with Pipeline(config) as inner, Pipeline(config, engine=CachedEngine(inner.engine, cache)) as pipeline:
+    docs = {str(path.resolve()): doc for doc, path in papers.items()}
+    config = configured(engine=arm.engine)
+    with ExitStack() as stack:
+        inner = stack.enter_context(Pipeline(config))
+        cached = CachedEngine(inner.engine, cache, f"{inner.ocr_fingerprint} {reading_code()}")
+        pipeline = stack.enter_context(Pipeline(config, engine=cached))
         for found in pipeline.documents([str(path) for path in papers.values()]):
-            yield found if isinstance(found, Failure) else (names[str(Path(found.source).resolve())], found)
+            yield found if isinstance(found, Failure) else (docs[str(Path(found.source).resolve())], found)
 
 
 def _plain(arm: Arm, papers: Mapping[str, Path], cache: Path) -> Iterator[tuple[str, Document] | Failure]:
@@ -84,7 +103,7 @@ def _folder(arm: Arm, dataset: Dataset) -> Mapping[str, Pages]:
     if not folder.is_dir():
         raise ConfigError(f"arm {arm.name!r}: no folder {folder}")
     files = {doc: folder / f"{doc}.md" for doc in dataset.docs}
-    return {doc: (file.read_text(encoding="utf-8"),) for doc, file in files.items() if file.is_file()}
+    return {doc: (read_text(file, f"arm {arm.name!r}"),) for doc, file in files.items() if file.is_file()}
 
 
 def _document(arm: Arm, doc: str, pages: Pages) -> Document:

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
 
-from eval.cache import CachedEngine, VectorCache
+from eval.cache import CachedEngine, VectorCache, replace_file
 from rag_ingest.types import Engine, Failure, Figure, Page, PageMarkdown
 
 
@@ -69,6 +70,55 @@ def test_another_fingerprint_or_document_is_another_page(tmp_path: Path) -> None
     for engine, asked in ((Recorder(fingerprint="recorder-2"), page(1)), (Recorder(), page(1, "other"))):
         CachedEngine(engine, tmp_path).recognize([asked])
         assert engine.seen == [1]
+
+
+def test_what_else_decides_the_output_is_part_of_the_key(tmp_path: Path) -> None:
+    engine = Recorder()
+    for also in ("1540 px", "800 px", "1540 px"):
+        CachedEngine(engine, tmp_path, also).recognize([page(1)])
+    assert engine.seen == [1, 1]
+
+
+@pytest.mark.parametrize("left", [b"", b"{}", b"[1]", b"\xff"])
+def test_a_damaged_page_is_read_again(tmp_path: Path, left: bytes) -> None:
+    engine = Recorder()
+    first = CachedEngine(engine, tmp_path).recognize([page(1)])
+    [file] = tmp_path.rglob("1.json")
+    file.write_bytes(left)
+    assert CachedEngine(engine, tmp_path).recognize([page(1)]) == first
+    assert engine.seen == [1, 1]
+
+
+@pytest.mark.parametrize("left", [b"", b"PK\x03\x04 cut off", b"junk"])
+def test_damaged_vectors_are_computed_again(tmp_path: Path, left: bytes, hash_embedder: Callable[..., Any]) -> None:
+    embedder = hash_embedder()
+    VectorCache(embedder, tmp_path).embed_documents(["a"])
+    [file] = tmp_path.rglob("*.npz")
+    file.write_bytes(left)
+    VectorCache(embedder, tmp_path).embed_documents(["a"])
+    assert embedder.embedded == ["a", "a"]
+
+
+def test_another_prompt_for_questions_is_another_vector(tmp_path: Path, hash_embedder: Callable[..., Any]) -> None:
+    embedder = hash_embedder()
+    for prompt in ("query: ", "question: ", "query: "):
+        embedder.options = SimpleNamespace(query_prompt=prompt)
+        VectorCache(embedder, tmp_path).embed_queries(["a"])
+    assert embedder.embedded == ["a", "a"]
+
+
+def test_two_processes_may_write_the_same_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file, rename = tmp_path / "page.json", Path.replace
+
+    def late(self: Path, target: Path) -> Path:
+        monkeypatch.setattr(Path, "replace", rename)
+        monkeypatch.setattr("os.getpid", lambda: -1)  # the other process comes in between
+        replace_file(file, b"theirs")
+        return rename(self, target)
+
+    monkeypatch.setattr(Path, "replace", late)
+    replace_file(file, b"ours")
+    assert [(found, found.read_bytes()) for found in tmp_path.iterdir()] == [(file, b"ours")]
 
 
 def test_vectors_are_computed_once_per_text(tmp_path: Path, hash_embedder: Callable[..., Any]) -> None:

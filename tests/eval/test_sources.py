@@ -7,12 +7,14 @@ from typing import Any
 
 import pytest
 
-from eval import readers
+from eval import readers, sources
 from eval.datasets import GROUND_TRUTH, Dataset
 from eval.readers import READERS, Reader, read_pages
+from eval.settings import VARIABLE, configured
 from eval.sources import documents
 from eval.splitters import cuts
 from eval.suite import Arm
+from rag_ingest import Config
 from rag_ingest.errors import ConfigError, MissingExtraError
 from rag_ingest.types import Document, Failure
 
@@ -73,8 +75,46 @@ def test_an_engine_needs_pdfs(engine: str, tmp_path: Path) -> None:
 
 def test_an_unknown_engine(tmp_path: Path) -> None:
     dataset = Dataset("own", {"a": PAPER}, {}, (), strata=("all",))
-    with pytest.raises(ConfigError, match="magic"):
+    with pytest.raises(ConfigError, match=r"'magic' .*engines: layout.*readers: pypdfium2.*Markdown .*: none"):
         list(documents(arm("magic"), dataset, tmp_path))
+    with pytest.raises(ConfigError, match="did you mean 'layout'"):
+        list(documents(arm("layot"), dataset, tmp_path))
+
+
+def test_markdown_that_is_not_utf_8(tmp_path: Path) -> None:
+    (tmp_path / "a.md").write_bytes(b"\xff")
+    with pytest.raises(ConfigError, match=r"a\.md is not UTF-8"):
+        list(documents(arm(f"folder:{tmp_path}"), ready(), tmp_path))
+
+
+def test_a_configuration_file_sets_an_engines_options(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = tmp_path / "config.toml"
+    file.write_text('engine = "textlayer"\n[layout]\nmin_score = 0.9\n', encoding="utf-8")
+    monkeypatch.setenv(VARIABLE, str(file))
+    config = configured(engine="layout")
+    assert (config.engine, config.layout.min_score) == ("layout", 0.9)
+    monkeypatch.delenv(VARIABLE)
+    assert configured(engine="layout") == Config(engine="layout")
+    monkeypatch.setenv(VARIABLE, str(tmp_path / "none.toml"))
+    with pytest.raises(ConfigError, match="can't be read"):
+        list(documents(arm("textlayer"), Dataset("own", {"a": PAPER}, {}, (), strata=("all",)), tmp_path))
+
+
+def test_pages_are_read_again_when_code_or_rendering_changes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    dataset = Dataset("own", {"a": PAPER}, {}, (), strata=("all",))
+    for code in ("one", "one", "two"):
+        monkeypatch.setattr(sources, "reading_code", lambda code=code: code)
+        list(documents(arm("textlayer"), dataset, tmp_path))
+    assert len(list((tmp_path / "pages").iterdir())) == 2
+
+
+@pytest.mark.parametrize(("splitter", "said"), [("sentence", "overlap_tokens 100"), ("markdown+sentence", "too few")])
+def test_a_piece_without_room(splitter: Any, said: str, hash_embedder: Any) -> None:
+    page = "# " + " ".join(["heading"] * 200) + "\n\ntext\n\n## More\n\nwords"
+    document = Document("", "a", "", page, (), ())
+    own = Arm(name="x", engine="y", splitter=splitter, overlap_tokens=100 if splitter == "sentence" else 0)
+    with pytest.raises(ConfigError, match=said):
+        list(cuts(own, document, hash_embedder()))
 
 
 @pytest.mark.parametrize("name", sorted(READERS))
@@ -88,6 +128,13 @@ def test_a_plain_reader_gives_every_pages_text_once_and_keeps_it(
     assert "tide gauge" in " ".join(document.markdown.lower().split())
     monkeypatch.setitem(readers.READERS, name, Reader(lambda _: pytest.fail("read again"), READERS[name].package, ""))
     assert only(documents(arm(name), dataset, tmp_path)).markdown == document.markdown
+
+
+def test_text_that_was_kept_and_is_damaged_is_read_again(tmp_path: Path) -> None:
+    first = read_pages("pypdfium2", PAPER, tmp_path)
+    [kept] = tmp_path.rglob("*.json")
+    kept.write_bytes(b"[")
+    assert read_pages("pypdfium2", PAPER, tmp_path) == first
 
 
 def test_spaces_between_columns_keep_the_rows_of_a_table(tmp_path: Path) -> None:

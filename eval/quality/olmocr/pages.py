@@ -7,8 +7,10 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from eval.datasets.files import read_text
 from eval.quality.olmocr.score import Dataset, Pages
-from rag_ingest import Config, Pipeline
+from eval.settings import configured
+from rag_ingest import Pipeline
 from rag_ingest.errors import ConfigError
 from rag_ingest.types import Failure
 
@@ -28,7 +30,7 @@ def engine_pages(dataset: Dataset, engine: str, say: Callable[[str], None]) -> P
     """
     names = {str(path.resolve()): pdf for pdf, path in dataset.pdfs.items()}
     pages: dict[tuple[str, int], list[str]] = {}
-    with Pipeline(Config(engine=engine)) as pipeline:
+    with Pipeline(configured(engine=engine)) as pipeline:
         for result in pipeline.pages(list(names)):
             if isinstance(result, Failure):
                 say(f"failed: {result.source}: {result.reason}")
@@ -56,7 +58,7 @@ def folder_pages(dataset: Dataset, folder: Path) -> Pages:
     """Files `NAME_pgPAGE_repeatN.md`, as olmOCR-bench lays them, or `NAME_pgPAGE.md`, or `NAME.md` for page 1.
 
     Raises:
-        ConfigError: the folder has no file for any of the PDFs.
+        ConfigError: the folder has no file for any of the PDFs, or one can't be read.
     """
     stems = {pdf.removesuffix(".pdf"): pdf for pdf in dataset.pdfs}
     pages: dict[tuple[str, int], list[str]] = defaultdict(list)
@@ -64,7 +66,7 @@ def folder_pages(dataset: Dataset, folder: Path) -> Pages:
         name = path.relative_to(folder).as_posix()
         for stem, number in _readings(name):
             if stem in stems:
-                pages[stems[stem], number].append(path.read_text(encoding="utf-8"))
+                pages[stems[stem], number].append(read_text(path, "ready output"))
                 break
     if not pages:
         raise ConfigError(
