@@ -125,10 +125,11 @@ class PageMarkdown:
     """What an engine read from one page.
 
     Attributes:
-        engine: its name in `registry.ENGINES`.
-        fingerprint: of everything that decides the output (see `Engine.fingerprint`).
-        finish_reason: "stop", or "length" when the token limit cut the page.
-        checks: named findings about this page (JSON values), for example `{"route": "ocr"}`.
+        engine: its name in `registry.ENGINES`; that of the fallback where another one wrote the text.
+        fingerprint: of everything that decides the output (see `Engine.fingerprint`), of the engine that was asked.
+        finish_reason: "stop", or "length" when the token limit cut the page or a loop was stopped.
+        checks: named findings about this page (JSON values), for example `{"route": "ocr"}`; `verdict` and
+            `attempts` where an engine guards itself (see `ocr.checks`, `ocr.guarded`).
         seconds: the engine's wall time for this page.
     """
 

@@ -9,11 +9,16 @@ import hashlib
 import json
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 from rag_ingest.errors import ConfigError, OcrError
+from rag_ingest.ocr.checks import guards
+from rag_ingest.ocr.conventions import read_conventions
+from rag_ingest.ocr.guarded import Attempt, Fallback, GuardOptions, climb, run
+from rag_ingest.ocr.lightonocr_input import PROMPT, RENDERING, frame_pt, prepare
+from rag_ingest.ocr.loops import loop_facts
 from rag_ingest.ocr.models import VARIANTS, Located, fetch, identity, locate, weights_available
 from rag_ingest.types import Failure, Page, PageMarkdown
 
@@ -25,15 +30,15 @@ if TYPE_CHECKING:
 __all__ = ["VARIANTS", "LightOnOCR", "LightOnOcrOptions", "accelerator", "weights_available"]
 
 NAME: Final = "lightonocr"
-OUTPUT_VERSION: Final = 1
+OUTPUT_VERSION: Final = 2
 """Counts up when this code changes what it makes of the same model's answer."""
 
 BATCH_SIZES: Final = {"cuda": 16, "mps": 4, "cpu": 2}
 
 
 @dataclass(frozen=True, kw_only=True)
-class LightOnOcrOptions:
-    """What runs, and how it writes.
+class LightOnOcrOptions(GuardOptions):
+    """What runs, how it writes, and (see `GuardOptions`) what is done about a page that reads badly.
 
     Attributes:
         model: a folder, a hub name, or a short variant name (see `models.VARIANTS`).
@@ -72,6 +77,7 @@ class LightOnOcrOptions:
                 raise ConfigError(f"ocr.{name} is {getattr(self, name)}: it must be from {least} to {most}")
         if self.top_p == 0:
             raise ConfigError("ocr.top_p is 0: it must be above 0 and at most 1; temperature 0 is greedy")
+        self.check_guards("ocr")
 
 
 _DTYPES = ("auto", "bfloat16", "float16", "float32")
@@ -99,6 +105,7 @@ class LightOnOCR:
         self.options = options or LightOnOcrOptions()
         self._located: Located | None = locate(self.options.model, self.options.revision)
         self._loaded: Loaded | None = None
+        self._fallback = Fallback()
 
     @classmethod
     def from_loaded(
@@ -118,6 +125,7 @@ class LightOnOCR:
         engine.options = options or LightOnOcrOptions()
         engine._located = None
         engine._loaded = Loaded(model, processor)
+        engine._fallback = Fallback()
         engine.__dict__["model_id"] = model_id
         return engine
 
@@ -131,10 +139,9 @@ class LightOnOCR:
     @cached_property
     def fingerprint(self) -> str:
         """16 hex digits over the weights, the prompt, generation and rendering; neither device nor batch size."""
-        from rag_ingest.ocr.lightonocr_input import PROMPT, RENDERING
-
         options = self.options
-        sampling = {"top_p": options.top_p, "seed": options.seed} if options.temperature else {}
+        hot = options.temperature or (options.retries and options.retry_temperature)
+        sampling = {"top_p": options.top_p, "seed": options.seed} if hot else {}
         deciding = {
             "engine": NAME,
             "output": OUTPUT_VERSION,
@@ -144,6 +151,7 @@ class LightOnOCR:
             "dtype": options.dtype,
             "max_new_tokens": options.max_new_tokens,
             "temperature": options.temperature,
+            "guards": options.guard_settings(),
             **sampling,
         }
         return hashlib.sha256(json.dumps(deciding, sort_keys=True).encode()).hexdigest()[:16]
@@ -159,26 +167,15 @@ class LightOnOCR:
     def recognize(self, pages: Sequence[Page]) -> list[PageMarkdown | Failure]:
         """Reads pages, `batch_size` at a time; same length and order.
 
-        A batch that fails (out of memory, for one) is halved and tried again, down to the page that fails alone.
+        A batch that fails (out of memory, for one) is halved and tried again, down to the page that fails alone. A page
+        that reads badly climbs the ladder of `guarded`.
 
         Raises:
             ModelError: the weights can't be fetched or loaded.
         """
-        if not pages:
-            return []
-        loaded = self.load()
-        results: list[PageMarkdown | Failure | None] = [None] * len(pages)
-        ready: list[tuple[int, Image]] = []
-        for place, page in enumerate(pages):
-            try:
-                ready.append((place, _picture(page)))
-            except OcrError as e:
-                results[place] = _failure(page, str(e))
-        for start in range(0, len(ready), self.batch_size):
-            batch = ready[start : start + self.batch_size]
-            for place, result in self._read(loaded, [(place, pages[place], image) for place, image in batch]):
-                results[place] = result
-        return [result for result in results if result is not None]
+        options, checks = self.options, guards(self.options.scripts)
+        climbs = [climb(page, options, options.temperature, checks, self._blank(page)) for page in pages]
+        return run(climbs, self._attempt)
 
     def load(self) -> Loaded:
         """Fetches and loads the weights, once; the first `recognize` does it where nobody did before.
@@ -200,43 +197,71 @@ class LightOnOCR:
         if self._loaded is not None:
             self._loaded.free()
         self._loaded = None
+        self._fallback.close()
+
+    def _blank(self, page: Page) -> PageMarkdown:
+        return PageMarkdown(page.doc_id, page.number, "", NAME, self.fingerprint)
 
     def _device(self) -> str:
         return (accelerator() or "cpu") if self.options.device == "auto" else self.options.device
 
+    def _attempt(self, attempts: Sequence[Attempt]) -> list[PageMarkdown | Failure]:
+        """Attempts of one engine and temperature, in batches."""
+        if attempts[0].engine:
+            return [self._fallback.read(attempt) for attempt in attempts]
+        loaded = self.load()
+        results: dict[int, PageMarkdown | Failure] = {}
+        ready: list[tuple[int, Attempt, Image]] = []
+        for place, attempt in enumerate(attempts):
+            try:
+                ready.append((place, attempt, _picture(attempt)))
+            except OcrError as e:
+                results[place] = _failure(attempt.page, str(e))
+        for start in range(0, len(ready), self.batch_size):
+            results.update(self._read(loaded, ready[start : start + self.batch_size]))
+        return [results[place] for place in range(len(attempts))]
+
     def _read(
-        self, loaded: Loaded, batch: Sequence[tuple[int, Page, Image]]
+        self, loaded: Loaded, batch: Sequence[tuple[int, Attempt, Image]]
     ) -> Iterator[tuple[int, PageMarkdown | Failure]]:
         begun = time.perf_counter()
-        images, keys = [image for _, _, image in batch], [_page_key(page) for _, page, _ in batch]
+        images, keys = [image for _, _, image in batch], [_key(attempt) for _, attempt, _ in batch]
         answers, reason = None, ""
         try:
-            answers = loaded.read(images, keys, self.options)
+            answers = loaded.read(images, keys, replace(self.options, temperature=batch[0][1].temperature))
         except Exception as e:  # whatever torch raises for one batch must not cost the others
             reason = f"{type(e).__name__}: {(str(e).strip() or 'no message').splitlines()[0]}"
         if answers is not None:
             seconds = (time.perf_counter() - begun) / len(batch)
-            for (place, page, _), answer in zip(batch, answers, strict=True):
-                yield place, self._result(page, answer, seconds)
+            for (place, attempt, _), answer in zip(batch, answers, strict=True):
+                yield place, self._result(attempt.page, answer, seconds)
             return
         loaded.free_cache()  # here and not in the handler, where the error's traceback still holds the failed batch
         if len(batch) == 1:
-            place, page, _ = batch[0]
-            yield place, _failure(page, reason)
+            place, attempt, _ = batch[0]
+            yield place, _failure(attempt.page, reason)
             return
         half = len(batch) // 2
         yield from self._read(loaded, batch[:half])
         yield from self._read(loaded, batch[half:])
 
     def _result(self, page: Page, answer: Answer, seconds: float) -> PageMarkdown:
+        assert page.image is not None
+        written = read_conventions(answer.text, frame_pt(page.image, page.size_pt))
         return PageMarkdown(
             doc_id=page.doc_id,
             number=page.number,
-            markdown=answer.text.strip(),
+            markdown=written.markdown,
             engine=NAME,
             fingerprint=self.fingerprint,
             finish_reason=answer.finish_reason,
-            checks={"image_tokens": answer.image_tokens, "new_tokens": answer.new_tokens},
+            checks={
+                "image_tokens": answer.image_tokens,
+                "new_tokens": answer.new_tokens,
+                **loop_facts(answer.loop),
+                **({"bad_boxes": list(written.bad_boxes)} if written.bad_boxes else {}),
+            },
+            figures=written.figures,
             seconds=seconds,
         )
 
@@ -250,16 +275,16 @@ def accelerator() -> str | None:
     return "mps" if torch.backends.mps.is_available() else None
 
 
-def _picture(page: Page) -> Image:
-    from rag_ingest.ocr.lightonocr_input import prepare
-
-    if page.image is None:
+def _picture(attempt: Attempt) -> Image:
+    if attempt.page.image is None:
         raise OcrError("the page has no image, and this engine reads nothing else")
-    return prepare(page.image)
+    return prepare(attempt.page.image, attempt.scale)
 
 
-def _page_key(page: Page) -> str:
-    return f"{page.doc_id}:{page.number}"
+def _key(attempt: Attempt) -> str:
+    """What sampling draws for a page depends on it and on the attempt."""
+    again = f":{attempt.number}" if attempt.number else ""
+    return f"{attempt.page.doc_id}:{attempt.page.number}{again}"
 
 
 def _failure(page: Page, reason: str) -> Failure:

@@ -11,18 +11,21 @@ import hashlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rag_ingest.errors import MissingExtraError, ModelError, OcrError
 from rag_ingest.ocr.lightonocr_input import PROMPT, image_tokens
+from rag_ingest.ocr.lightonocr_watch import LoopWatch
+from rag_ingest.ocr.loops import Loop
 from rag_ingest.types import FinishReason
 
 try:
     import torch
     import transformers
     from PIL.Image import Image
-    from transformers import GenerationConfig, LogitsProcessor, LogitsProcessorList
+    from transformers import GenerationConfig, LogitsProcessor, LogitsProcessorList, StoppingCriteriaList
 except ImportError as e:
     raise MissingExtraError(e.name or "transformers", "gpu") from e
 
@@ -32,12 +35,17 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What the model wrote for one page; counts are tokens."""
+    """What the model wrote for one page; counts are tokens.
+
+    Attributes:
+        loop: where it repeated itself; the text then ends with the first copy.
+    """
 
     text: str
     finish_reason: FinishReason
     image_tokens: int
     new_tokens: int
+    loop: Loop | None = None
 
 
 def load(folder: Path, device: str, dtype: str, attention: str) -> Loaded:
@@ -84,6 +92,7 @@ class Loaded:
         model.generation_config = GenerationConfig(eos_token_id=self.end_ids, pad_token_id=self.pad_id)
         self.max_positions = int(model.config.text_config.max_position_embeddings)
         self._before, self._after = self._prompt()
+        self._text_of = cache(self._decoded)
 
     @property
     def device_kind(self) -> str:
@@ -106,9 +115,11 @@ class Loaded:
             room = [min(options.max_new_tokens, self.max_positions - prompt.shape[0]) for prompt in prompts]
             if min(room) < 1:
                 raise OcrError(f"the image takes all of the model's {self.max_positions} positions")
-            rows = self._generate(prompts, keys, max(room), options)
+            watch = LoopWatch(room, self.end_ids, self._text_of)
+            rows = self._generate(prompts, keys, max(room), options, watch)
         sizes = [image_tokens(image.size) for image in images]
-        return [self._answer(row, most, size) for row, most, size in zip(rows, room, sizes, strict=True)]
+        loops = watch.loops(rows)
+        return [self._answer(*each) for each in zip(rows, room, sizes, loops, strict=True)]
 
     def free_cache(self) -> None:
         """Gives back what a failed batch left on the device."""
@@ -139,7 +150,12 @@ class Loaded:
         return torch.cat([words(self._before), self.image_features(image), words(self._after)])
 
     def _generate(
-        self, prompts: Sequence[torch.Tensor], keys: Sequence[str], most: int, options: LightOnOcrOptions
+        self,
+        prompts: Sequence[torch.Tensor],
+        keys: Sequence[str],
+        most: int,
+        options: LightOnOcrOptions,
+        watch: LoopWatch,
     ) -> list[list[int]]:
         longest = max(prompt.shape[0] for prompt in prompts)
         embeds = prompts[0].new_zeros(len(prompts), longest, prompts[0].shape[1])
@@ -154,16 +170,24 @@ class Loaded:
             do_sample=False, max_new_tokens=most, eos_token_id=self.end_ids, pad_token_id=self.pad_id
         )
         ids = self.model.generate(
-            inputs_embeds=embeds, attention_mask=mask, generation_config=how, logits_processor=choose
+            inputs_embeds=embeds,
+            attention_mask=mask,
+            generation_config=how,
+            logits_processor=choose,
+            stopping_criteria=StoppingCriteriaList([watch]),
         )
         return [list(map(int, row)) for row in ids.tolist()]
 
-    def _answer(self, row: list[int], most: int, image_size: int) -> Answer:
+    def _answer(self, row: list[int], most: int, image_size: int, loop: Loop | None) -> Answer:
         end = next((place for place, token in enumerate(row) if token in self.end_ids), len(row))
-        done = end < min(most, len(row))
-        kept = row[: min(end, most)]
-        text = self.processor.tokenizer.decode(kept, skip_special_tokens=True, clean_up_tokenization_spaces=False)
-        return Answer(str(text), "stop" if done else "length", image_size, len(kept))
+        done = end < min(most, len(row)) and loop is None
+        kept = row[: min(end, most) if loop is None else loop.kept]
+        written = len(kept) if loop is None else loop.end
+        return Answer(self._decoded(*kept), "stop" if done else "length", image_size, written, loop)
+
+    def _decoded(self, *ids: int) -> str:
+        words = self.processor.tokenizer
+        return str(words.decode(list(ids), skip_special_tokens=True, clean_up_tokenization_spaces=False))
 
     def _prompt(self) -> tuple[torch.Tensor, torch.Tensor]:
         words, text = self.processor.tokenizer, PROMPT

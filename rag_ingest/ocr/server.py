@@ -12,13 +12,18 @@ import io
 import json
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import BaseModel
 
 from rag_ingest.errors import ConfigError, OcrError, OcrTimeout
 from rag_ingest.http import EndpointOptions, HttpClient
+from rag_ingest.ocr.checks import guards
+from rag_ingest.ocr.conventions import read_conventions
+from rag_ingest.ocr.guarded import Attempt, Fallback, GuardOptions, climb, step
+from rag_ingest.ocr.lightonocr_input import RENDERING, frame_pt, prepare
+from rag_ingest.ocr.loops import loop_facts, without_loop
 from rag_ingest.types import Failure, Page, PageMarkdown
 
 if TYPE_CHECKING:
@@ -26,7 +31,7 @@ if TYPE_CHECKING:
 
 __all__ = ["ServerEngine", "ServerOptions"]
 
-_OUTPUT_VERSION = 1  # counts up when this code changes what it makes of the same answer
+_OUTPUT_VERSION = 2  # counts up when this code changes what it makes of the same answer
 _HINT = (
     "start one with `vllm serve lightonai/LightOnOCR-2-1B --limit-mm-per-prompt '{\"image\": 1}' "
     "--mm-processor-cache-gb 0 --no-enable-prefix-caching`, or read without a server: --engine layout"
@@ -36,8 +41,8 @@ _FINISHED: dict[str | None, Literal["stop", "length"]] = {None: "stop", "stop": 
 
 
 @dataclass(frozen=True, kw_only=True)
-class ServerOptions(EndpointOptions):
-    """Options of the `server` engine, beside those of every endpoint.
+class ServerOptions(GuardOptions, EndpointOptions):
+    """Options of the `server` engine, beside those of every endpoint and of the guards.
 
     The defaults of generation are those that LightOn recommends for LightOnOCR-2; 64 pages in flight and 600 s are
     those of its published throughput.
@@ -70,6 +75,7 @@ class ServerOptions(EndpointOptions):
         self._check_range("top_p", 0.001, 1)
         if self.image_format not in {"png", "jpeg"}:
             raise ConfigError(f"server.image_format must be png or jpeg, not {self.image_format!r}")
+        self.check_guards("server")
 
 
 class _Message(BaseModel):
@@ -106,6 +112,8 @@ class ServerEngine:
     def __init__(self, options: ServerOptions | None = None) -> None:
         self.options = options or ServerOptions()
         self._client = HttpClient(self.options, error=OcrError, timeout_error=OcrTimeout)
+        self._fallback = Fallback()
+        self._checks = guards(self.options.scripts)
 
     @property
     def fingerprint(self) -> str:
@@ -113,14 +121,13 @@ class ServerEngine:
 
         A server can change its weights under one name: it takes another name, or another database, to notice.
         """
-        from rag_ingest.ocr.lightonocr_input import RENDERING
-
         deciding = {
             "engine": self.name,
             "output": _OUTPUT_VERSION,
             "rendering": RENDERING,
             "image_format": self.options.image_format,
-            **self._generation(),
+            "guards": self.options.guard_settings(),
+            **self._generation(self.options.temperature),
         }
         return hashlib.sha256(json.dumps(deciding, sort_keys=True).encode()).hexdigest()[:16]
 
@@ -144,11 +151,27 @@ class ServerEngine:
     def close(self) -> None:
         """Closes the connections; a second call does nothing."""
         self._client.close()
+        self._fallback.close()
 
     async def _recognize(self, page: Page) -> PageMarkdown | Failure:
-        began = time.perf_counter()
+        """One page up the ladder of `guarded`; what computes does so outside the event loop."""
+        blank = PageMarkdown(page.doc_id, page.number, "", self.name, self.fingerprint)
+        climbing = climb(page, self.options, self.options.temperature, self._checks, blank)
+        result: PageMarkdown | Failure | None = None
+        while True:
+            result, attempt = await self._client.in_thread(lambda came: step(climbing, came), result)
+            if attempt is None:
+                assert result is not None
+                return result
+            if attempt.engine:
+                result = await self._client.in_thread(self._fallback.read, attempt)
+            else:
+                result = await self._attempt(attempt)
+
+    async def _attempt(self, attempt: Attempt) -> PageMarkdown | Failure:
+        began, page = time.perf_counter(), attempt.page
         try:
-            body = await self._client.in_thread(self._body, page)
+            body = await self._client.in_thread(self._body, attempt)
             reply = await self._client.post("/chat/completions", body, _Completion)
             if not reply.choices:
                 raise OcrError("the server's reply has no choices")
@@ -157,44 +180,56 @@ class ServerEngine:
                 raise OcrError(f"the server stopped early: finish_reason {choice.finish_reason!r}")
         except OcrError as e:
             return Failure("", page.number, "ocr", str(e), page.doc_id)
-        return PageMarkdown(
-            page.doc_id,
-            page.number,
-            choice.message.content.strip(),
-            self.name,
-            self.fingerprint,
-            _FINISHED[choice.finish_reason],
-            checks={} if reply.usage is None else {"new_tokens": reply.usage.completion_tokens},
+        read = await self._client.in_thread(lambda text: self._read(page, text), choice.message.content)
+        tokens = {} if reply.usage is None else {"new_tokens": reply.usage.completion_tokens}
+        return replace(
+            read,
+            finish_reason="length" if "loop" in read.checks else _FINISHED[choice.finish_reason],
+            checks={**tokens, **read.checks},
             seconds=time.perf_counter() - began,
         )
 
-    def _generation(self) -> dict[str, Any]:
+    def _read(self, page: Page, answer: str) -> PageMarkdown:
+        """A reply comes whole, so a loop is found afterwards, and costs up to `max_new_tokens`."""
+        assert page.image is not None
+        text, loop = without_loop(answer)
+        written = read_conventions(text, frame_pt(page.image, page.size_pt))
+        boxes = {"bad_boxes": list(written.bad_boxes)} if written.bad_boxes else {}
+        return PageMarkdown(
+            page.doc_id,
+            page.number,
+            written.markdown,
+            self.name,
+            self.fingerprint,
+            checks={**loop_facts(loop), **boxes},
+            figures=written.figures,
+        )
+
+    def _generation(self, temperature: float, attempt: int = 0) -> dict[str, Any]:
         options = self.options
         chosen: dict[str, Any] = {
             "model": options.model,
             "max_tokens": options.max_new_tokens,  # the older name: every server knows it
-            "temperature": options.temperature,
+            "temperature": temperature,
         }
-        if options.temperature > 0:
+        if temperature > 0:
             chosen["top_p"] = options.top_p
             if options.seed is not None:
-                chosen["seed"] = options.seed
+                chosen["seed"] = options.seed + attempt
         return chosen
 
-    def _body(self, page: Page) -> bytes:
-        from rag_ingest.ocr.lightonocr_input import prepare
-
-        if page.image is None:
+    def _body(self, attempt: Attempt) -> bytes:
+        if attempt.page.image is None:
             raise OcrError("the page has no image, and this engine reads nothing else")
         try:
-            encoded = _encode(prepare(page.image), self.options.image_format)
+            encoded = _encode(prepare(attempt.page.image, attempt.scale), self.options.image_format)
         except (OSError, ValueError) as e:  # PIL reads lazily: a damaged image shows here
             raise OcrError(f"the page's image can't be read: {e}") from e
         url = f"data:image/{self.options.image_format};base64,{base64.b64encode(encoded).decode()}"
         content = [{"type": "image_url", "image_url": {"url": url}}]
-        return json.dumps(
-            {**self._generation(), "messages": [{"role": "user", "content": content}], "stream": False}
-        ).encode()
+        generation = self._generation(attempt.temperature, attempt.number)
+        message = {"role": "user", "content": content}
+        return json.dumps({**generation, "messages": [message], "stream": False}).encode()
 
 
 def _encode(image: Image, image_format: str) -> bytes:

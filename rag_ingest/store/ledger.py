@@ -65,7 +65,7 @@ class Ledger:
             if before is not None:
                 if before["state"] == "done" and (row["state"] == "failed" or _same(before, row)):
                     continue
-                row["attempts"] = before["attempts"] + 1
+                row["attempts"] += before["attempts"]
             known[row["id"]] = changed[row["id"]] = row
         if changed:
             upsert(self.table, "id", pa.Table.from_pylist(list(changed.values()), schema=pages_schema()))
@@ -122,7 +122,7 @@ def _to_row(result: PageMarkdown | Failure, source: str, fingerprint: str, engin
         "doc_id": result.doc_id,
         "page": number,
         "source": source,
-        "attempts": 1,
+        "attempts": 1 if isinstance(result, Failure) else max(1, len(result.checks.get("attempts", ()))),
         "updated_at": datetime.now(UTC),
     }
     own = _failed(result, fingerprint, engine) if isinstance(result, Failure) else _done(result)

@@ -8,6 +8,7 @@ from contextlib import ExitStack
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 from PIL import Image, ImageDraw
@@ -21,16 +22,20 @@ from tests.http.scripted_server import serving
 
 TINY = Path(__file__).parents[1] / "tiny_lightonocr"
 Factory = Callable[..., Engine]
+ONE_ATTEMPT: dict[str, Any] = {"retries": 0, "fallback": "none"}
+"""Pages of 24 tokens are cut, and would all end at another engine."""
 
 
 def _lightonocr(stack: ExitStack, max_new_tokens: int = 24) -> Engine:
     folder = TINY / "model" if (TINY / "model").is_dir() else TINY
-    return LightOnOCR(LightOnOcrOptions(model=str(folder), temperature=0, max_new_tokens=max_new_tokens, device="cpu"))
+    return LightOnOCR(
+        LightOnOcrOptions(model=str(folder), temperature=0, max_new_tokens=max_new_tokens, device="cpu", **ONE_ATTEMPT)
+    )
 
 
 def _server(stack: ExitStack, max_new_tokens: int = 24) -> Engine:
     server = stack.enter_context(serving())
-    return ServerEngine(ServerOptions(url=server.url, temperature=0, max_new_tokens=max_new_tokens))
+    return ServerEngine(ServerOptions(url=server.url, temperature=0, max_new_tokens=max_new_tokens, **ONE_ATTEMPT))
 
 
 def _layout(stack: ExitStack, min_score: float = 0.5) -> Engine:

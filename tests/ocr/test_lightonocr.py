@@ -19,7 +19,8 @@ from rag_ingest.ocr.lightonocr import LightOnOCR, LightOnOcrOptions, accelerator
 from rag_ingest.ocr.lightonocr_model import Loaded, load
 from rag_ingest.types import Engine, Failure, Page, PageMarkdown
 
-GREEDY = LightOnOcrOptions(temperature=0.0, max_new_tokens=400, device="cpu")
+GREEDY = LightOnOcrOptions(temperature=0.0, max_new_tokens=400, device="cpu", retries=0, fallback="none")
+"""One attempt a page: what the ladder makes of it is in `test_ladder.py`."""
 Make = Callable[..., LightOnOCR]
 
 

@@ -21,7 +21,7 @@ from PIL.JpegImagePlugin import get_sampling
 
 from rag_ingest.errors import ConfigError
 from rag_ingest.ocr.server import ServerEngine, ServerOptions
-from rag_ingest.types import Engine, Failure, Page, PageMarkdown
+from rag_ingest.types import Engine, Failure, Page, PageMarkdown, TextLine
 from tests.http.scripted_server import (
     Action,
     ScriptedServer,
@@ -48,8 +48,9 @@ def closed() -> Iterator[None]:
 
 def engine(server: ScriptedServer | str, **options: object) -> ServerEngine:
     url = server if isinstance(server, str) else server.url
-    quick = {"timeout_s": 5.0, "connect_timeout_s": 2.0, "backoff_s": 0.001, "max_backoff_s": 0.01, **options}
-    MADE.append(ServerEngine(ServerOptions(url=url, **quick)))  # type: ignore[arg-type]
+    quick = {"timeout_s": 5.0, "connect_timeout_s": 2.0, "backoff_s": 0.001, "max_backoff_s": 0.01}
+    once = {"retries": 0, "fallback": "none"}
+    MADE.append(ServerEngine(ServerOptions(url=url, **{**quick, **once, **options})))  # type: ignore[arg-type]
     return MADE[-1]
 
 
@@ -178,7 +179,7 @@ def test_jpeg_is_close_and_unsampled() -> None:
 
     gradient = Image.merge("RGB", [Image.linear_gradient("L").rotate(turn) for turn in (0, 90, 180)]).resize((280, 280))
     with serving() as server:
-        reader = engine(server, image_format="jpeg")
+        reader = engine(server, image_format="jpeg", skip_blank=False)  # shades alone are no ink
         reader.recognize([page(1, gradient)])
         reader.close()
     sent = sent_image(server)
@@ -337,3 +338,88 @@ def test_options_are_json_that_a_report_can_keep() -> None:
     import dataclasses
 
     assert json.loads(json.dumps(dataclasses.asdict(ServerOptions())))["max_in_flight"] == 64
+
+
+LOOPING = "# Title\n\n" + "The same sentence again and again. " * 200
+
+
+def test_bad_answers_climb_the_ladder_and_are_recorded() -> None:
+    script: dict[int | str, list[Action]] = {
+        1: [content(completion(LOOPING, "length")), content(completion("")), content(completion("cut", "length"))],
+        2: [content(completion(LOOPING))],
+    }
+    with serving(script=script) as server:
+        reader = engine(server, retries=3, seed=7, temperature=0.2, max_in_flight=2, skip_blank=False)
+        first, second, third = reader.recognize([page(number, painted(number, (280, 420))) for number in (1, 2, 3)])
+        reader.close()
+    for number, result in enumerate((first, second, third), start=1):
+        assert isinstance(result, PageMarkdown)
+        assert (result.markdown, result.checks["verdict"]) == (f"page {number}", "ok")
+        assert result.fingerprint == reader.fingerprint
+    assert isinstance(first, PageMarkdown)
+    assert [told["verdict"] for told in first.checks["attempts"]] == ["loop", "empty", "truncated", "ok"]
+    assert isinstance(second, PageMarkdown)
+    assert [told["verdict"] for told in second.checks["attempts"]] == ["loop", "ok"]
+    assert isinstance(third, PageMarkdown)
+    assert "attempts" not in third.checks
+    ladder = [place for place, request in enumerate(server.seen) if request.key == 1]
+    bodies = [server.seen[place].body for place in ladder]
+    assert [round(body["temperature"], 3) for body in bodies] == [0.2, 0.5, 0.8, 1.0]
+    assert [body["seed"] for body in bodies] == [7, 8, 9, 10]
+    assert [sent_image(server, place).size for place in ladder] == [(280, 420), (280, 420), (364, 532), (280, 420)]
+
+
+def test_a_page_that_stays_bad_ends_at_the_fallback_or_keeps_its_first_copy() -> None:
+    line = TextLine("What the layer says", (10.0, 10.0, 90.0, 20.0))
+    layered = Page("d" * 64, 1, painted(1), (line,), (612.0, 792.0))
+    for fallback in ("textlayer", "none"):
+        with serving(script={1: [content(completion(LOOPING, "length"))] * 2}) as server:
+            reader = engine(server, retries=1, fallback=fallback)
+            (result,) = reader.recognize([layered])
+            reader.close()
+        assert isinstance(result, PageMarkdown)
+        assert server.attempts[1] == 2
+        if fallback == "none":
+            assert result.markdown.startswith("# Title\n\nThe same sentence again and again.")
+            assert len(result.markdown) < 60
+            assert (result.finish_reason, result.checks["verdict"]) == ("length", "loop")
+        else:
+            assert (result.markdown, result.engine) == ("What the layer says", "textlayer")
+            assert result.fingerprint == reader.fingerprint
+
+
+def test_sixty_four_in_flight_under_every_trouble_lose_and_double_nothing() -> None:
+    troubles: list[list[Action]] = [
+        [],
+        [status(500)],
+        [content(completion(LOOPING, "length"))],
+        [reset, content(completion(""))],
+        [content(completion("cut", "length")), status(429, Retry_After="0"), content(completion(LOOPING))],
+        [content(b"nonsense")],
+        [hang],
+    ]
+    numbers = list(range(128))
+    with serving(script={n: list(troubles[n % len(troubles)]) for n in numbers}, work_s=0.01) as server:
+        reader = engine(server, retries=2, timeout_s=2.0)
+        results = reader.recognize([page(number) for number in numbers])
+        reader.close()
+    assert [r.page if isinstance(r, Failure) else r.number for r in results] == numbers
+    assert server.most_open <= 64
+    for number, result in zip(numbers, results, strict=True):
+        if number % len(troubles) == 5:
+            assert isinstance(result, Failure)
+        else:
+            assert isinstance(result, PageMarkdown), result
+            assert (result.markdown, result.checks["verdict"]) == (f"page {number}", "ok")
+
+
+def test_a_blank_page_is_not_sent() -> None:
+    blank = Page("d" * 64, 2, Image.new("RGB", (600, 800), "white"), None, (612.0, 792.0))
+    with serving() as server:
+        reader = engine(server)
+        first, result = reader.recognize([page(1), blank])
+        reader.close()
+    assert isinstance(first, PageMarkdown)
+    assert isinstance(result, PageMarkdown)
+    assert (result.markdown, result.checks) == ("", {"verdict": "blank"})
+    assert [request.key for request in server.seen] == [1]

@@ -106,7 +106,7 @@ def test_every_page_is_read_exactly_at_once(served: str) -> None:
 
 
 def test_the_token_limit_cuts_a_page_and_says_so(served: str) -> None:
-    with engine(served, max_new_tokens=9) as reader:
+    with engine(served, max_new_tokens=9, retries=0, fallback="none") as reader:
         (result,) = reader.recognize([page(1, PAGES[0])])
     assert isinstance(result, PageMarkdown)
     assert result.finish_reason == "length"
