@@ -68,6 +68,18 @@ def shown(page: Page) -> Locator:
     return page.locator("details.q:visible")
 
 
+def test_a_phone_can_read_plots_and_every_arm_without_the_page_moving_sideways(report: Watched) -> None:
+    page = report.page
+    page.set_viewport_size({"width": 390, "height": 844})
+    assert page.evaluate("document.documentElement.scrollWidth") == 390
+    sizes = page.locator("#plot-budget text").evaluate_all("all => all.map(t => t.getBoundingClientRect().height)")
+    assert min(size for size in sizes if size) >= 10, "not shrunk with the plot"
+    assert page.evaluate("(l => l.scrollHeight <= l.clientHeight)(document.getElementById('legend'))")
+    page.locator("details.q > summary").first.click()
+    summary = page.locator(".passage > summary").first
+    assert all(part.is_visible() for part in summary.locator("> *").all()), "the paper's name as well"
+
+
 def test_every_plot_has_marks_and_named_axes(report: Watched) -> None:
     page = report.page
     budgets, arms, strata = 3, 2, 3
