@@ -1,6 +1,8 @@
 """What is known to go wrong with a page that a model read: one small function a guard, each with a named verdict.
 
     blank         nothing is printed on the page (decided on the image, see `blank`; no fault)
+    doubtful      the page's text layer says something else here and there (see `witness`)
+    contradicted  less than half of the page agrees with its text layer
     wrong-script  letters that the text layer or the configuration says are not on the page
     truncated     cut by the token limit
     loop          the same again and again; kept up to the end of the first copy
@@ -20,18 +22,24 @@ from typing import Any, Final, TypeAlias
 
 from rag_ingest.ocr.loops import repeated_line
 from rag_ingest.ocr.scripts import foreign_script
+from rag_ingest.ocr.witness import compare, page_words, usable
 from rag_ingest.types import Page, PageMarkdown
 
 BADNESS: Final[Mapping[str, int]] = {
     "ok": 0,
     "blank": 0,
-    "wrong-script": 2,
-    "truncated": 3,
-    "loop": 4,
-    "prompt-echo": 5,
-    "empty": 6,
+    "doubtful": 1,
+    "contradicted": 2,
+    "wrong-script": 3,
+    "truncated": 4,
+    "loop": 5,
+    "prompt-echo": 6,
+    "empty": 7,
 }
 """Verdicts from good to worst; an attempt with a smaller number is the better one."""
+
+CONTRADICTED: Final = 0.5
+"""Of a page's words; under it the layer and the Markdown are of two pages, whatever the limits of a doubt are."""
 
 _ECHO = re.compile(
     r"\s*(?:(?:<\|[a-z_]+\|>\s*)+|(?:(?:system|user|assistant)\s*\n\s*){2}|assistant\s*\n"
@@ -101,9 +109,28 @@ def wrong_script(scripts: Sequence[str] = ()) -> Check:
     return check
 
 
-def guards(scripts: Sequence[str] = ()) -> tuple[Check, ...]:
-    """All of them, as the ladder asks them."""
-    return (empty, prompt_echo, loop, truncated, wrong_script(scripts))
+def witness(page: Page, read: PageMarkdown) -> Finding | None:
+    """What the text layer says of the Markdown; the scores are kept for a good page too."""
+    if page.text_layer is None:
+        return None
+    words = page_words(page)
+    if unfit := usable(words):
+        return Finding("ok", {"witness": unfit})
+    seen = compare(read.markdown, words)
+    verdict = "doubtful" if seen.below() else "ok"
+    if min(seen.recall, seen.precision) < CONTRADICTED:
+        verdict = "contradicted"
+    return Finding(verdict, seen.to_checks())
+
+
+def guards(scripts: Sequence[str] = (), *, text_layer: bool = True) -> tuple[Check, ...]:
+    """All of them, as the ladder asks them.
+
+    Args:
+        scripts: see `wrong_script`.
+        text_layer: whether it is asked as a witness.
+    """
+    return (empty, prompt_echo, loop, truncated, wrong_script(scripts), *([witness] if text_layer else []))
 
 
 def judge(page: Page, read: PageMarkdown, checks: Sequence[Check]) -> PageMarkdown:
@@ -117,6 +144,11 @@ def judge(page: Page, read: PageMarkdown, checks: Sequence[Check]) -> PageMarkdo
 def badness(read: PageMarkdown) -> int:
     """Of a judged page."""
     return BADNESS[read.checks["verdict"]]
+
+
+def agreement(read: PageMarkdown) -> float:
+    """The lower of the text layer's two scores for a judged page, 0 to 1; 1 where it was not asked."""
+    return min(float(read.checks.get(f"witness_{name}", 1.0)) for name in ("recall", "precision"))
 
 
 def _text(page: Page) -> str:

@@ -16,7 +16,7 @@ from typing import Any, Final, TypeAlias
 
 from rag_ingest.errors import ConfigError, RagIngestError
 from rag_ingest.ocr.blank import is_blank
-from rag_ingest.ocr.checks import Check, badness, judge
+from rag_ingest.ocr.checks import BADNESS, Check, agreement, badness, judge
 from rag_ingest.ocr.lightonocr_input import LONGEST_EDGE_PX
 from rag_ingest.ocr.scripts import SCRIPTS
 from rag_ingest.types import Engine, Failure, Page, PageMarkdown
@@ -43,6 +43,8 @@ class GuardOptions:
         page_budget_s: once a page took so long, the model is not asked again.
         skip_blank: pages without ink are not given to the model.
         scripts: Unicode scripts of the documents, for example ["Latin"]; empty: what each page's text layer says.
+        witness: a page's text layer is asked whether the Markdown agrees with it. A page that is doubtful by that is
+            read again by the model and not by the fallback: an engine that copies the layer agrees with it anyway.
     """
 
     retries: int = 2
@@ -52,6 +54,7 @@ class GuardOptions:
     page_budget_s: float = 300.0
     skip_blank: bool = True
     scripts: tuple[str, ...] = ()
+    witness: bool = True
 
     def guard_settings(self) -> dict[str, Any]:
         """What of these decides a page's text, for a fingerprint.
@@ -127,6 +130,8 @@ def climb(page: Page, options: GuardOptions, temperature: float, checks: Sequenc
     told: list[dict[str, Any]] = []
     seconds = 0.0
     for attempt in attempts:
+        if attempt.engine and best is not None and badness(best) <= BADNESS["doubtful"]:
+            break
         if told and not attempt.engine and seconds >= options.page_budget_s:
             told.append({**attempt.told(), "verdict": "out of time"})
             continue
@@ -236,8 +241,8 @@ def _finished(best: PageMarkdown, own: PageMarkdown, told: list[dict[str, Any]],
     return replace(best, fingerprint=own.fingerprint, checks=checks, seconds=seconds)
 
 
-def _rank(read: PageMarkdown) -> tuple[int, int]:
-    return badness(read), -len(read.markdown)
+def _rank(read: PageMarkdown) -> tuple[int, float, int]:
+    return badness(read), -agreement(read), -len(read.markdown)
 
 
 def _other_scale(page: Page, scale: float) -> float:

@@ -173,7 +173,7 @@ class LightOnOCR:
         Raises:
             ModelError: the weights can't be fetched or loaded.
         """
-        options, checks = self.options, guards(self.options.scripts)
+        options, checks = self.options, guards(self.options.scripts, text_layer=self.options.witness)
         climbs = [climb(page, options, options.temperature, checks, self._blank(page)) for page in pages]
         return run(climbs, self._attempt)
 

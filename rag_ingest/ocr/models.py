@@ -12,16 +12,46 @@ from typing import Final
 
 from rag_ingest.errors import ConfigError, ModelError
 
-VARIANTS: Final[Mapping[str, str]] = {
-    "2-1B": "lightonai/LightOnOCR-2-1B",
-    "2-1B-bbox": "lightonai/LightOnOCR-2-1B-bbox",
-    "2-1B-bbox-soup": "lightonai/LightOnOCR-2-1B-bbox-soup",
-    "2-1B-ocr-soup": "lightonai/LightOnOCR-2-1B-ocr-soup",
-    "2-1B-base": "lightonai/LightOnOCR-2-1B-base",
-    "2-1B-bbox-base": "lightonai/LightOnOCR-2-1B-bbox-base",
-    "3-1B": "lightonai/LightOnOCR-3-1B",
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Variant:
+    """A published checkpoint, and how its model card has it used.
+
+    Attributes:
+        hub: name on the Hugging Face hub.
+        purpose: one line.
+        boxes: whether it writes the boxes of embedded images behind their placeholders.
+        revision: branch, tag or commit that is taken where none is asked for.
+        temperature: of the sampling.
+        top_p: of the sampling.
+        max_new_tokens: 1,024 cut dense pages.
+    """
+
+    hub: str
+    purpose: str
+    boxes: bool = False
+    revision: str = "main"
+    temperature: float = 0.2
+    top_p: float = 0.9
+    max_new_tokens: int = 4096
+
+
+VARIANTS: Final[Mapping[str, Variant]] = {
+    "2-1B": Variant(hub="lightonai/LightOnOCR-2-1B", purpose="best text; the default"),
+    "2-1B-bbox": Variant(hub="lightonai/LightOnOCR-2-1B-bbox", purpose="best boxes of images", boxes=True),
+    "2-1B-bbox-soup": Variant(hub="lightonai/LightOnOCR-2-1B-bbox-soup", purpose="boxes, text in balance", boxes=True),
+    "2-1B-ocr-soup": Variant(hub="lightonai/LightOnOCR-2-1B-ocr-soup", purpose="text, merged for robustness"),
+    "2-1B-base": Variant(hub="lightonai/LightOnOCR-2-1B-base", purpose="to fine-tune"),
+    "2-1B-bbox-base": Variant(hub="lightonai/LightOnOCR-2-1B-bbox-base", purpose="to fine-tune, boxes", boxes=True),
+    "3-1B": Variant(hub="lightonai/LightOnOCR-3-1B", purpose="the next generation in the same design"),
 }
-"""Short name -> hub name. The `bbox` ones also write the boxes of embedded images; `base` ones are for fine-tuning."""
+"""Short name -> checkpoint. A fine-tune of one's own needs no entry: any folder or hub name is taken."""
+
+
+def variant_of(model: str) -> Variant | None:
+    """The published checkpoint that a short or hub name stands for; None for a folder or anybody else's."""
+    return VARIANTS.get(model) or next((known for known in VARIANTS.values() if known.hub == model), None)
+
 
 FILES: Final = ("*.safetensors", "*.json", "*.jinja", "*.txt")
 """What is fetched from a hub: weights as safetensors only, no code, no pickles."""
@@ -62,7 +92,7 @@ class Located:
 
 def full_name(model: str) -> str:
     """The hub name behind a short variant name; anything else unchanged."""
-    return VARIANTS.get(model, model)
+    return VARIANTS[model].hub if model in VARIANTS else model
 
 
 def locate(model: str, revision: str | None = None) -> Located:

@@ -113,7 +113,7 @@ class ServerEngine:
         self.options = options or ServerOptions()
         self._client = HttpClient(self.options, error=OcrError, timeout_error=OcrTimeout)
         self._fallback = Fallback()
-        self._checks = guards(self.options.scripts)
+        self._checks = guards(self.options.scripts, text_layer=self.options.witness)
 
     @property
     def fingerprint(self) -> str:

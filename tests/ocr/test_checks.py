@@ -9,9 +9,9 @@ import pytest
 from PIL import Image, ImageDraw, ImageFont
 
 from rag_ingest.ocr.blank import is_blank
-from rag_ingest.ocr.checks import BADNESS, guards, judge
+from rag_ingest.ocr.checks import BADNESS, agreement, guards, judge
 from rag_ingest.ocr.scripts import foreign_script
-from rag_ingest.types import Page, PageMarkdown, TextLine
+from rag_ingest.types import Page, PageMarkdown, TextLine, Word
 
 ENGLISH = "The drift of the gauge was read twice a day and noted in the book of the station."
 RUSSIAN = "Показания прибора снимались дважды в день и заносились в журнал станции наблюдателем."
@@ -21,6 +21,12 @@ CHINESE = "本文提出了一种新的方法用于测量漂移并在多个数据
 def page(*lines: str, layer: bool = True) -> Page:
     boxes = tuple(TextLine(line, (10.0, 20.0 * n, 300.0, 20.0 * n + 10)) for n, line in enumerate(lines))
     return Page("d", 1, None, boxes if layer else None, (600.0, 800.0))
+
+
+def worded(text: str, n: int) -> TextLine:
+    """A line whose words have boxes, as the loader gives them."""
+    words = tuple(Word(w, (10.0 + 9 * i, 20.0 * n, 18.0 + 9 * i, 20.0 * n + 9)) for i, w in enumerate(text.split()))
+    return TextLine(text, (10.0, 20.0 * n, 300.0, 20.0 * n + 9), words=words)
 
 
 def read(markdown: str, **changes: object) -> PageMarkdown:
@@ -98,8 +104,22 @@ def test_formulas_are_no_foreign_script() -> None:
 
 def test_the_worst_verdict_is_kept_with_all_facts() -> None:
     judged = judge(page(ENGLISH), read(RUSSIAN, finish_reason="length", checks={"new_tokens": 3}), guards())
-    assert judged.checks == {"new_tokens": 3, "script": "Cyrillic", "verdict": "truncated"}
+    assert judged.checks["verdict"] == "truncated"
+    assert (judged.checks["new_tokens"], judged.checks["script"]) == (3, "Cyrillic")
     assert BADNESS["truncated"] > BADNESS["wrong-script"] > BADNESS["ok"] == BADNESS["blank"] == 0
+
+
+def test_the_text_layer_as_witness() -> None:
+    story = [f"{ENGLISH} On day {n} it stood at {n * 37 + 100} hectopascal." for n in range(12)]
+    on = replace(page(), text_layer=tuple(worded(line, n) for n, line in enumerate(story)))
+    whole = "\n\n".join(story)
+    judged = judge(on, read(whole), guards())
+    assert (judged.checks["verdict"], judged.checks["witness_recall"], agreement(judged)) == ("ok", 1.0, 1.0)
+    assert verdict("\n\n".join(story[:9]), on) == "doubtful"
+    assert verdict("\n\n".join(story[:3]), on) == "contradicted"
+    assert verdict("\n\n".join(story[:3]), on, finish_reason="length") == "truncated"
+    assert judge(on, read("\n\n".join(story[:3])), guards(text_layer=False)).checks == {"verdict": "ok"}
+    assert judge(page("one word"), read(whole), guards()).checks["witness"], "says why it was not asked"
 
 
 def paper(colour: str = "white", size: tuple[int, int] = (1190, 1540)) -> Image.Image:

@@ -14,7 +14,7 @@ from rag_ingest.ocr.checks import guards
 from rag_ingest.ocr.guarded import Attempt, Climb, Fallback, GuardOptions, Result, climb, run
 from rag_ingest.ocr.lightonocr import LightOnOcrOptions
 from rag_ingest.ocr.server import ServerOptions
-from rag_ingest.types import Failure, Page, PageMarkdown, TextLine
+from rag_ingest.types import Failure, Page, PageMarkdown, TextLine, Word
 
 LAYER = (TextLine("The text of the layer", (10.0, 10.0, 200.0, 20.0)),)
 GOOD, CUT, EMPTY = ("The text of the layer, read well", "stop"), ("The text of the la", "length"), ("", "stop")
@@ -25,6 +25,12 @@ def page(number: int = 1, *, blank: bool = False, layer: tuple[TextLine, ...] = 
     if not blank:
         ImageDraw.Draw(image).rectangle((100, 100, 300, 120), fill="black")
     return Page("d", number, image, layer, (450.0, 600.0))
+
+
+def worded(text: str, n: int) -> TextLine:
+    """A line whose words have boxes, as the loader gives them."""
+    words = tuple(Word(w, (10.0 + 9 * i, 20.0 * n, 18.0 + 9 * i, 20.0 * n + 9)) for i, w in enumerate(text.split()))
+    return TextLine(text, (10.0, 20.0 * n, 300.0, 20.0 * n + 9), words=words)
 
 
 def read(attempt: Attempt, said: tuple[str, str], seconds: float = 1.0) -> PageMarkdown:
@@ -62,7 +68,8 @@ def test_a_good_page_is_read_once() -> None:
     assert [attempt.told() for attempt in tried] == [{"temperature": 0.2, "scale": 1.0}]
     assert isinstance(result, PageMarkdown)
     assert (result.markdown, result.engine, result.fingerprint) == (GOOD[0], "model", "own print")
-    assert result.checks == {"verdict": "ok"}
+    assert result.checks["verdict"] == "ok"
+    assert "attempts" not in result.checks
 
 
 def test_the_rungs_are_hotter_then_another_size_then_another_engine() -> None:
@@ -102,6 +109,20 @@ def test_the_best_of_bad_ones_is_kept(answers: list[tuple[str, str] | None], kep
     assert result.markdown == kept
     assert len(tried) == len(result.checks["attempts"]) == 4
     assert result.checks["verdict"] != "ok"
+
+
+def test_a_doubtful_page_is_read_again_and_not_left_to_who_copies_the_layer() -> None:
+    story = [f"On day {n} the gauge of the northern station stood at {n * 37 + 100} hectopascal." for n in range(12)]
+    on = page(layer=tuple(worded(line, n) for n, line in enumerate(story)))
+    partly = ["\n".join(story[:count]) for count in (8, 9, 7)]
+    result, tried = climbed([(text, "stop") for text in partly], on)
+    assert isinstance(result, PageMarkdown)
+    assert [attempt.engine for attempt in tried] == ["", "", ""]
+    assert (result.markdown, result.checks["verdict"]) == (partly[1], "doubtful")
+    result, tried = climbed([(story[0], "stop")] * 3 + [("\n".join(story), "stop")], on)
+    assert isinstance(result, PageMarkdown)
+    assert (result.engine, result.checks["verdict"]) == ("layout", "ok")
+    assert [told["verdict"] for told in result.checks["attempts"]] == ["contradicted"] * 3 + ["ok"]
 
 
 def test_a_page_that_fails_at_once_is_a_failure() -> None:

@@ -11,7 +11,7 @@ import pytest
 
 from rag_ingest.errors import ConfigError, ModelError
 from rag_ingest.ocr.lightonocr import LightOnOCR, LightOnOcrOptions, weights_available
-from rag_ingest.ocr.models import VARIANTS, fetch, full_name, identity, locate, missing_files
+from rag_ingest.ocr.models import VARIANTS, fetch, full_name, identity, locate, missing_files, variant_of
 
 HUB = "lightonai/LightOnOCR-2-1B"
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
@@ -44,8 +44,21 @@ def cached(cache: Path, tiny: Path) -> Path:
 def test_short_names_stand_for_hub_names() -> None:
     assert full_name("2-1B") == HUB
     assert full_name("3-1B") == "lightonai/LightOnOCR-3-1B"
-    assert len(VARIANTS) == 7
     assert full_name("someone/else") == "someone/else"
+
+
+def test_every_variant_has_its_place_and_the_options_its_defaults() -> None:
+    defaults = LightOnOcrOptions()
+    assert full_name(defaults.model) == VARIANTS["2-1B"].hub
+    assert len({variant.hub for variant in VARIANTS.values()}) == len(VARIANTS) == 7
+    for name, variant in VARIANTS.items():
+        assert variant.hub == f"lightonai/LightOnOCR-{name}"
+        assert variant_of(name) is variant_of(variant.hub) is variant
+        assert variant.boxes == ("bbox" in name)
+        assert variant.purpose
+        assert (variant.temperature, variant.top_p) == (defaults.temperature, defaults.top_p)
+        assert variant.max_new_tokens == defaults.max_new_tokens
+    assert variant_of("someone/else") is None
 
 
 def test_a_complete_folder_is_taken_as_it_is(tiny: Path) -> None:
