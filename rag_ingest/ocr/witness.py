@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 
 from rag_ingest.ocr.witness_align import Alignment, align
-from rag_ingest.ocr.witness_layer import body, usable
+from rag_ingest.ocr.witness_layer import body, shown, usable
 from rag_ingest.ocr.witness_tokens import Token, layer_tokens, markdown_tokens
 from rag_ingest.types import Page, Word
 
@@ -27,7 +27,7 @@ LIMITS: Mapping[str, float] = MappingProxyType({"recall": 0.8, "precision": 0.8,
 """A page under one of these is suspect; chosen by `python -m eval.witness`, see eval/witness.md."""
 
 CONTEXT_TOKENS = 3
-"""A number is missing only where half of so many counted tokens on each side were found: else its text is."""
+"""A number is missing only where most of so many counted tokens on each side were found: else its text is."""
 
 MOST_NAMED = 20
 """Numbers named in the checks of one page."""
@@ -40,7 +40,7 @@ class Witness:
     Attributes:
         recall: share of the layer's words and numbers that the Markdown holds.
         precision: share of the Markdown's words and numbers that the layer holds.
-        order: share of the words paired in the longest part that both have in the same order.
+        order: share of the words paired in the longest part that both have in the same order, less steps back.
         numbers: share of numbers that agree, a wrong one and the one missing in its place counted once.
         missing_numbers: of the layer, not in the Markdown though the text around them is.
         wrong_numbers: of the Markdown, not in the layer.
@@ -83,21 +83,21 @@ def compare(markdown: str, words: Sequence[Word]) -> Witness:
         words: of the same page, see `page_words`.
     """
     ours = markdown_tokens(markdown)
-    seen = [word for word in words if word.visible]
+    seen = shown(words)
     theirs, made_of = layer_tokens(seen)
     alignment = align([token.text for token in ours], [token.text for token in theirs])
     must = body(seen, figures="![" in markdown)
     wanted = [token.counted and must[made_of[j][0]] for j, token in enumerate(theirs)]
-    shown = [token.counted and not token.display for token in ours]
+    claimed = [token.counted and not token.display for token in ours]
     missing = tuple(_missing_numbers(theirs, wanted, alignment.in_layer))
     wrong = tuple(
         token.text
-        for token, counted, found in zip(ours, shown, alignment.in_markdown, strict=True)
+        for token, counted, found in zip(ours, claimed, alignment.in_markdown, strict=True)
         if counted and not found and token.kind == "number"
     )
     return Witness(
         recall=_share(alignment.in_layer, wanted),
-        precision=_share(alignment.in_markdown, shown),
+        precision=_share(alignment.in_markdown, claimed),
         order=alignment.order,
         numbers=_agreement(ours, alignment, max(len(missing), len(wrong))),
         missing_numbers=missing,
@@ -116,7 +116,7 @@ def _missing_numbers(tokens: Sequence[Token], wanted: Sequence[bool], found: Seq
     for at, j in enumerate(counted):
         if tokens[j].kind == "number" and wanted[j] and not found[j]:
             near = counted[max(0, at - CONTEXT_TOKENS) : at] + counted[at + 1 : at + 1 + CONTEXT_TOKENS]
-            if near and 2 * sum(found[k] for k in near) >= len(near):
+            if 2 * sum(found[k] for k in near) > len(near):
                 yield tokens[j].text
 
 

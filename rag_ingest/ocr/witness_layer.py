@@ -5,13 +5,13 @@ from __future__ import annotations
 import math
 import re
 import unicodedata
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Sequence
 
 from rag_ingest.types import Word
 
 LEAST_WORDS = 20
-"""A layer of fewer words says too little: one word read differently is a twentieth."""
+"""A layer of fewer words (characters, where there are no spaces) says too little: one is a twentieth of it."""
 
 INVISIBLE_SHARE = 0.5
 """More of the letters in no colour: another recogniser's reading of a scan."""
@@ -27,8 +27,8 @@ SINGLE_SHARE = 0.6
 """More words of one letter: the letters are placed one by one."""
 
 LEAST_LETTERS = 150
-LIKENESS = 0.75
-"""Cosine of the letters' frequencies with English below which a Latin text is in a code of its own font.
+LIKENESS = 0.7
+"""Cosine of the letters' frequencies in distinct words with English, below which a font has a code of its own.
 
 European languages reach 0.85 and more; letters shifted by three, as fonts with identity encoding give, 0.45.
 """
@@ -41,6 +41,12 @@ LEAST_ROWS = 5
 
 WORD_GAP = 1.5
 """Heights of a word; a wider gap ends a line."""
+
+DOUBLE_SHIFT_PT = 1.0
+"""The same word within one to two points is drawn twice; no print is so small that it stands there twice."""
+
+STANDING = 1.5
+"""Heights over widths of a word of three letters and more; upright ones stay under 1."""
 
 _ENGLISH = dict(zip("etaoinshrdlcumwfgypbvkjxqz", (
     12.7, 9.1, 8.2, 7.5, 7.0, 6.7, 6.3, 6.1, 6.0, 4.3, 4.0, 2.8, 2.8, 2.4, 2.4, 2.2, 2.0, 2.0, 1.9, 1.5, 1.0, 0.8,
@@ -68,7 +74,7 @@ def usable(words: Sequence[Word]) -> str:
         return "wrong-encoding"
     if _share(words, _too_long) > LONG_SHARE:
         return "no-spaces"
-    if len(texts) < LEAST_WORDS and not _UNSPACED.search("".join(texts)):
+    if sum(max(1, len(_UNSPACED.findall(text))) for text in texts) < LEAST_WORDS:
         return "few-words"
     spelt = [text for text in texts if text.isalpha() and not _UNSPACED.search(text)]
     if len(spelt) >= LEAST_WORDS and sum(len(text) == 1 for text in spelt) > SINGLE_SHARE * len(spelt):
@@ -76,11 +82,24 @@ def usable(words: Sequence[Word]) -> str:
     return ""
 
 
+def shown(words: Sequence[Word]) -> list[Word]:
+    """The visible words, each once: some files draw a text twice, one upon the other, for a bolder face."""
+    kept: list[Word] = []
+    places: defaultdict[str, set[tuple[int, int]]] = defaultdict(set)
+    for word in words:
+        x, y = (math.floor(side / DOUBLE_SHIFT_PT) for side in word.bbox[:2])
+        known = places[word.text]
+        if word.visible and not (known and any((x + dx, y + dy) in known for dx in (-1, 0, 1) for dy in (-1, 0, 1))):
+            kept.append(word)
+            known.add((x, y))
+    return kept
+
+
 def body(words: Sequence[Word], *, figures: bool) -> list[bool]:
-    """Which words must stand in a faithful Markdown: visible, upright, and not on the page's first or last row.
+    """Which words must stand in a faithful Markdown: upright, and not on the page's first or last row.
 
     Args:
-        words: of one page, in content order.
+        words: of one page, in content order; `shown`.
         figures: the Markdown holds pictures; words of lines shorter than `LINE_WORDS` may be inside them.
     """
     must = [False] * len(words)
@@ -92,7 +111,7 @@ def body(words: Sequence[Word], *, figures: bool) -> list[bool]:
         if not top < middle < bottom or (figures and len(line) < LINE_WORDS):
             continue
         for at in line:
-            must[at] = words[at].visible
+            must[at] = not _stands(words[at])
     return must
 
 
@@ -114,6 +133,12 @@ def _follows(before: Word, after: Word) -> bool:
     return shared > 0 and gap < WORD_GAP * height
 
 
+def _stands(word: Word) -> bool:
+    """Written up or down the page: a figure's axis, or a notice in the margin."""
+    left, top, right, bottom = word.bbox
+    return len(word.text) > 2 and bottom - top > STANDING * (right - left) and not _UNSPACED.search(word.text)
+
+
 def _share(words: Sequence[Word], wanted: Callable[[Word], bool]) -> float:
     """Of the characters, in words of that kind."""
     return sum(len(w.text) for w in words if wanted(w)) / max(1, sum(len(w.text) for w in words))
@@ -130,7 +155,7 @@ def _wrong_encoding(texts: Sequence[str]) -> bool:
         return True
     if len(_MOJIBAKE.findall(text)) > BAD_SHARE * len(texts):
         return True
-    folded = unicodedata.normalize("NFKD", text).lower()
+    folded = unicodedata.normalize("NFKD", " ".join(set(texts))).lower()
     letters = Counter(char for char in folded if char in _ENGLISH)
     if letters.total() < max(LEAST_LETTERS, 0.5 * sum(map(str.isalpha, folded))):
         return False  # another script, or hardly any text

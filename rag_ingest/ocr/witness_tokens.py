@@ -33,7 +33,9 @@ _TOKEN = re.compile(
     rf"\d(?:{JOINER}*\d)*(?:\.\d(?:{JOINER}*\d)*|,\d{{3}}(?!\d))*|[{_UNSPACED}]|{_LETTER}(?:{JOINER}*{_LETTER})*"
 )
 _HYPHEN = re.compile(rf"(?<=[^\W\d_{JOINER}]|{JOINER})(?:[-‐‑](?:\s+(?=[^\W\d_])|(?={_LETTER}))|\u00ad\s*)")
-_MARKS_IN_WORDS = "´¨¸ˆ˜ˇ˘˚˙\u200b\u200c\u200d\u200e\u200f\ufeff"
+_MARKS_IN_WORDS = "ـ´¨¸ˆ˜ˇ˘˚˙\u200b\u200c\u200d\u200e\u200f\ufeff"
+_SAME = str.maketrans("ıيىك", "iییک")
+"""Letters that fonts and keyboards take for each other: dotless i under an accent, Arabic yeh and kaf in Persian."""
 
 _COMMENT = re.compile(r"<!--.*?-->", re.DOTALL)
 _IMAGE = re.compile(r"!\[[^\]\n]{0,1000}\]\([^)\n]{0,1000}\)(?:\s?\d+,\s?\d+,\s?\d+,\s?\d+)?")
@@ -50,7 +52,8 @@ _INLINE = re.compile(r"(?<!\\)\$[^$\n]{1,1000}(?<!\\)\$|\\\([^\n]{1,1000}?\\\)")
 _NOT_SHOWN = re.compile(
     r"\\(?:label|ref|eqref|cite|begin|end|includegraphics)\*?(?:\[[^\]]*\])?\{[^{}]*\}(?:\{[lcr|]+\})?"
 )
-_ACCENT = re.compile(r"\\[\"'^`~=.](?=\{?[^\W\d_])")
+_ACCENT = re.compile(r"\\[\"'^`~=.](?=\{?\\?[^\W\d_])|\\[Hbcdkruv](?=\{\\?[^\W\d_])")
+_LETTERS = {"i": "i", "j": "j", "o": "ø", "O": "Ø", "l": "ł", "L": "Ł", "ss": "ß", "ae": "æ", "oe": "œ", "aa": "å"}
 _COMMAND = re.compile(r"\\([A-Za-z]+)\*?[ ]?")
 _STYLES = frozenset((
     "mathrm", "mathbf", "mathit", "mathsf", "mathtt", "mathcal", "mathbb", "mathfrak", "text", "textbf", "textit",
@@ -126,8 +129,16 @@ def _tokens(text: str, display: Sequence[Span]) -> list[Token]:
         while start >= span.end:
             span = next(spans)
         token = _spell(match[0])
-        tokens.append(Token(token, start, end, _kind(token), start >= span.start))
+        kind = "short" if token[0].isdigit() and _is_index(text, start) else _kind(token)
+        tokens.append(Token(token, start, end, kind, start >= span.start))
     return tokens
+
+
+def _is_index(text: str, start: int) -> bool:
+    """Digits right behind a letter: an index, an exponent or the mark of a note, written in more than one way."""
+    while start and text[start - 1] == JOINER:
+        start -= 1
+    return text[start - 1 : start].isalpha()
 
 
 def _kind(token: str) -> TokenKind:
@@ -141,7 +152,7 @@ def _plain(char: str) -> str:
     """One character without accents, case and typographic form; may be none or several."""
     if char in _MARKS_IN_WORDS:
         return ""
-    parts = unicodedata.normalize("NFKD", char.replace("ı", "i")).casefold()
+    parts = unicodedata.normalize("NFKD", char.translate(_SAME)).casefold()
     return "".join(part for part in parts if unicodedata.category(part)[0] != "M")
 
 
@@ -155,8 +166,8 @@ def _spell(text: str) -> str:
     if text.isascii():
         return text.replace(",", "")
     out = "".join(map(_plain, text.replace(JOINER, ""))) or text
-    if any("\u0590" <= char <= "\u08ff" for char in out):  # right to left: some layers hold the letters as drawn
-        return min(out, out[::-1])
+    if any("\u0590" <= char <= "\u08ff" for char in out):  # right to left: layers hold the letters as drawn,
+        return "".join(sorted(out))  # or those of one ligature (lam-alef) so
     return out.replace(",", "") if out[0].isdigit() else out
 
 
@@ -203,9 +214,9 @@ def _command(match: re.Match[str]) -> str:
     name, length = match[1], len(match[0])
     if name in _FUNCTIONS:
         return f" {name}".ljust(length)
-    greek = _greek(name)
-    if greek:
-        return greek + JOINER * (length - 1)
+    letter = _LETTERS.get(name) or _greek(name)
+    if letter:
+        return letter + JOINER * (length - 1)
     return (JOINER if name in _STYLES else " ") * length
 
 
