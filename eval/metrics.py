@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -9,6 +10,7 @@ from functools import cached_property
 from eval.relevance import QuestionJudge
 
 NDCG_DEPTH = 10
+_WORD = re.compile(r"\S+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,22 +45,22 @@ class Passage:
 
 
 def cut(text: str, budget: int, count_tokens: Callable[[str], int]) -> str:
-    """The longest prefix of at most `budget` tokens that ends at a word border.
+    """The longest prefix of at most `budget` tokens that ends with a whole word, whatever space or line break follows.
 
     Args:
         text: any text.
         budget: tokens, 0 or more.
         count_tokens: must not fall when a word is added.
     """
-    words = text.split(" ")
-    low, high = 0, len(words)
+    ends = [0, *(word.end() for word in _WORD.finditer(text))]
+    low, high = 0, len(ends) - 1
     while low < high:
         middle = (low + high + 1) // 2
-        if count_tokens(" ".join(words[:middle])) <= budget:
+        if count_tokens(text[: ends[middle]]) <= budget:
             low = middle
         else:
             high = middle - 1
-    return " ".join(words[:low])
+    return text[: ends[low]]
 
 
 def within(ranked: Sequence[Passage], budget: int, count_tokens: Callable[[str], int]) -> list[Passage]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -81,10 +82,10 @@ def found_by_hand(question: dict[str, Any], passages: list[tuple[str, str]], vec
     left = BUDGET
     for i in np.argsort(-(vectors @ query), kind="stable"):
         doc, text = passages[i]
-        words = text.split(" ")
-        while words and len(tokens(" ".join(words))) > left:
+        words = re.findall(r"\s*\S+", text)
+        while words and len(tokens("".join(words))) > left:
             words.pop()
-        if doc == question["doc"] and words and holds(question["evidence"], " ".join(words)):
+        if doc == question["doc"] and words and holds(question["evidence"], "".join(words)):
             return 1.0
         left -= len(tokens(text))
         if left <= 0:

@@ -122,9 +122,15 @@ def test_cut_is_a_prefix_as_long_as_possible(text: str, budget: int) -> None:
     rest = cut(text, budget, count)
     assert text.startswith(rest)
     assert count(rest) <= budget
-    words = text.split(" ")
-    kept = max(n for n in range(len(words) + 1) if " ".join(words[:n]) == rest)
+    words = text.split()
+    kept = len(rest.split())
+    assert rest.split() == words[:kept], "no word is cut in two"
     assert kept == len(words) or count(" ".join(words[: kept + 1])) > budget
+
+
+@pytest.mark.parametrize("between", [" ", "\n", "\r\n", "\t", "  "])
+def test_a_passage_is_cut_at_a_line_break_as_at_a_space(between: str) -> None:
+    assert cut(between.join("abcdef"), 3, count).split() == ["a", "b", "c"]
 
 
 def test_rank_metrics_against_the_formula() -> None:
