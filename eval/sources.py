@@ -80,14 +80,20 @@ def _pdfs(arm: Arm, dataset: Dataset) -> Mapping[str, Path]:
 
 
 def _recognised(arm: Arm, papers: Mapping[str, Path], cache: Path) -> Iterator[tuple[str, Document] | Failure]:
-    docs = {str(path.resolve()): doc for doc, path in papers.items()}
+    docs: dict[str, list[str]] = {}
+    for doc, path in papers.items():
+        docs.setdefault(str(path.resolve()), []).append(doc)  # a file may be known under several names
     config = configured(engine=arm.engine)
     with ExitStack() as stack:
         inner = stack.enter_context(Pipeline(config))
         cached = CachedEngine(inner.engine, cache, f"{inner.ocr_fingerprint} {reading_code()}")
         pipeline = stack.enter_context(Pipeline(config, engine=cached))
-        for found in pipeline.documents([str(path) for path in papers.values()]):
-            yield found if isinstance(found, Failure) else (docs[str(Path(found.source).resolve())], found)
+        for found in pipeline.documents(list(docs)):
+            if isinstance(found, Failure):
+                yield found
+                continue
+            for doc in docs[str(Path(found.source).resolve())]:
+                yield doc, found
 
 
 def _plain(arm: Arm, papers: Mapping[str, Path], cache: Path) -> Iterator[tuple[str, Document] | Failure]:

@@ -15,7 +15,8 @@ from eval.init.jats import read_jats
 from eval.init.layer import layer_source, page_of
 from eval.init.source import Source
 from eval.init.tex import read_tex_source
-from rag_ingest import Config, Pipeline
+from eval.settings import configured
+from rag_ingest import Pipeline
 from rag_ingest.errors import ConfigError
 from rag_ingest.types import Failure, PageMarkdown
 
@@ -92,7 +93,7 @@ def _pages(pdfs: Mapping[str, Path], log: Callable[[str], None]) -> tuple[dict[s
     names = {str(path.resolve()): name for name, path in pdfs.items()}
     pages: dict[str, list[str]] = {}
     lost: dict[str, str] = {}
-    with Pipeline(Config(engine="textlayer")) as pipeline:
+    with Pipeline(configured(engine="textlayer")) as pipeline:
         for number, item in enumerate(pipeline.pages([str(path.resolve()) for path in pdfs.values()]), 1):
             failed = item if isinstance(item, Failure) else None
             name = names[str(Path(failed.source if failed else item[0].source).resolve())]  # type: ignore[index]

@@ -81,6 +81,14 @@ def test_an_unknown_engine(tmp_path: Path) -> None:
         list(documents(arm("layot"), dataset, tmp_path))
 
 
+def test_a_file_under_two_names_is_two_documents(tmp_path: Path) -> None:
+    (tmp_path / "b.pdf").symlink_to(PAPER)
+    dataset = Dataset("own", {"a": PAPER, "b": tmp_path / "b.pdf"}, {}, (), strata=("all",))
+    found = dict(item for item in documents(arm("textlayer"), dataset, tmp_path) if not isinstance(item, Failure))
+    assert list(found) == ["a", "b"]
+    assert found["a"].markdown == found["b"].markdown
+
+
 def test_markdown_that_is_not_utf_8(tmp_path: Path) -> None:
     (tmp_path / "a.md").write_bytes(b"\xff")
     with pytest.raises(ConfigError, match=r"a\.md is not UTF-8"):
