@@ -17,17 +17,22 @@ if TYPE_CHECKING:
 __all__ = ["arrow_rows", "node_row"]
 
 
-def node_row(node: BaseNode) -> dict[str, Any]:
+def node_row(node: BaseNode, texts: Mapping[str, str]) -> dict[str, Any]:
     """Every column of `chunks` that a node can fill; the node itself is kept whole in `metadata`.
 
     Links come from the node's relationships; what `store.node_metadata` tells about a parent comes back from there.
+
+    Args:
+        node: with its embedding.
+        texts: of the nodes that come with it, by id: hybrid search reads the one before for words (`store.wider`).
     """
     text, metadata = node.get_content(MetadataMode.NONE), node.metadata
     pages = _numbers(metadata.get("pages") or metadata.get("page"))
     headings = [h for h in str(metadata.get("headings") or "").split(" > ") if h]
     kinds = [k for k in str(metadata.get("kinds") or "").split(", ") if k]
     start = node.start_char_idx if isinstance(node, TextNode) else None
-    search_text = searchable(node.get_content(MetadataMode.EMBED))
+    search_text, links = searchable(node.get_content(MetadataMode.EMBED)), _links(node)
+    before = "" if "table" in kinds else searchable(texts.get(links["previous_id"] or "", ""))
     struct = node_to_metadata_dict(node, remove_text=False, flat_metadata=False)
     return {
         "id": node.node_id,
@@ -38,7 +43,7 @@ def node_row(node: BaseNode) -> dict[str, Any]:
         "title": str(metadata.get("title") or ""),
         "source": str(metadata.get("source") or metadata.get("file_path") or ""),
         "search_text": search_text,
-        "wider_text": search_text,
+        "wider_text": f"{before}\n{search_text}" if before else search_text,
         "page_lines": _lines(pages),
         "heading_lines": _lines(headings),
         "kind_lines": _lines(kinds),
@@ -50,7 +55,7 @@ def node_row(node: BaseNode) -> dict[str, Any]:
         "span_start": start if start is not None else 0,
         "span_end": (start or 0) + len(text),
         "token_count": None,
-        **_links(node),
+        **links,
         "metadata": {**{key: _text(value) for key, value in struct.items()}, "page": min(pages, default=None)},
     }
 

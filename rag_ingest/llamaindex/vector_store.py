@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from llama_index.core.bridge.pydantic import Field, PrivateAttr
-from llama_index.core.schema import BaseNode
+from llama_index.core.schema import BaseNode, MetadataMode
 from llama_index.core.vector_stores.types import (
     BasePydanticVectorStore,
     MetadataFilters,
@@ -106,7 +106,8 @@ class LanceDBKnowledgeBase(BasePydanticVectorStore):
         if any(len(node.get_embedding()) != dimension for node in nodes):
             raise StoreError("the nodes' embeddings differ in length: embed them all with one model")
         kb = self._open(dimension=dimension)
-        rows = {node.node_id: node_row(node) for node in nodes}
+        before = {node.node_id: node.get_content(MetadataMode.NONE) for node in nodes}
+        rows = {node.node_id: node_row(node, before) for node in nodes}
         upsert(kb.chunks, "id", arrow_rows(rows.values(), kb.chunks.schema))
         kb.optimize()
         return [node.node_id for node in nodes]

@@ -196,6 +196,18 @@ def test_words_are_found_whatever_their_accents(store: LanceDBKnowledgeBase) -> 
         assert ask(store, VectorStoreQueryMode.TEXT_SEARCH, query_str=word)[0] == "u"
 
 
+def test_a_node_that_comes_with_the_one_before_is_found_by_its_words_in_hybrid_search(tmp_path: Path) -> None:
+    first = node("first", "larvae of the mosquito", "d", [0, 0, 0, 0, 0, 0, 0, 1])
+    second = node("second", "collected in old tyre shops", "d", [1, 0, 0, 0, 0, 0, 0, 0])
+    other = node("other", "collected in old kitchens", "d", [0.9, 0, 0, 0, 0, 0, 0, 0])
+    second.relationships[NodeRelationship.PREVIOUS] = RelatedNodeInfo(node_id="first")
+    made = LanceDBKnowledgeBase(uri=str(tmp_path / "kb"))
+    made.add([first, second, other])
+    query: dict[str, object] = {"query_embedding": [0, 0, 0, 0, 0, 0, 1.0, 0], "query_str": "mosquito collected"}
+    assert ask(made, VectorStoreQueryMode.HYBRID, **query)[0] == "second"
+    assert "second" not in ask(made, VectorStoreQueryMode.TEXT_SEARCH, **{**query, "query_str": "mosquito"})
+
+
 def test_deleting(store: LanceDBKnowledgeBase) -> None:
     store.delete("d1")
     assert ask(store) == ["c"]
