@@ -16,15 +16,15 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 
-from rag_ingest.ocr.witness_align import Alignment, align
-from rag_ingest.ocr.witness_layer import body, shown, usable
+from rag_ingest.ocr.witness_align import Alignment, align, order_of
+from rag_ingest.ocr.witness_layer import LEAST_WORDS, body, shown, usable
 from rag_ingest.ocr.witness_tokens import Token, layer_tokens, markdown_tokens
 from rag_ingest.types import Page, Word
 
 __all__ = ["LIMITS", "Witness", "compare", "page_words", "usable"]
 
-LIMITS: Mapping[str, float] = MappingProxyType({"recall": 0.8, "precision": 0.8, "order": 0.5, "numbers": 0.8})
-"""A page under one of these is suspect; chosen by `python -m eval.witness`, see eval/witness.md."""
+LIMITS: Mapping[str, float] = MappingProxyType({"recall": 0.9, "precision": 0.95, "order": 0.5, "numbers": 0.9})
+"""A page under one of these is suspect; from `python -m eval.witness`, see eval/witness.md."""
 
 CONTEXT_TOKENS = 3
 """A number is missing only where most of so many counted tokens on each side were found: else its text is."""
@@ -40,7 +40,8 @@ class Witness:
     Attributes:
         recall: share of the layer's words and numbers that the Markdown holds.
         precision: share of the Markdown's words and numbers that the layer holds.
-        order: share of the words paired in the longest part that both have in the same order, less steps back.
+        order: share of the words paired in the longest part that both have in the same order, less steps back; tables,
+            which layers hold by rows or by columns, are left out.
         numbers: share of numbers that agree, a wrong one and the one missing in its place counted once.
         missing_numbers: of the layer, not in the Markdown though the text around them is.
         wrong_numbers: of the Markdown, not in the layer.
@@ -66,8 +67,12 @@ class Witness:
         return checks
 
     def below(self, limits: Mapping[str, float] = LIMITS) -> tuple[str, ...]:
-        """Names of the scores under their limits; empty for a page that needs no second look."""
-        return tuple(name for name, limit in limits.items() if getattr(self, name) < limit)
+        """Names of the scores under their limits; empty for a page that needs no second look.
+
+        Recall over fewer words than `LEAST_WORDS`, as on a page of figures, is left out.
+        """
+        low = [name for name, limit in limits.items() if getattr(self, name) < limit]
+        return tuple(name for name in low if name != "recall" or self.words >= LEAST_WORDS)
 
 
 def page_words(page: Page) -> tuple[Word, ...]:
@@ -98,7 +103,7 @@ def compare(markdown: str, words: Sequence[Word]) -> Witness:
     return Witness(
         recall=_share(alignment.in_layer, wanted),
         precision=_share(alignment.in_markdown, claimed),
-        order=alignment.order,
+        order=order_of([(i, j) for i, j in alignment.near if not ours[i].table]),
         numbers=_agreement(ours, alignment, max(len(missing), len(wrong))),
         missing_numbers=missing,
         wrong_numbers=wrong,

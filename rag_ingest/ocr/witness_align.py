@@ -47,22 +47,6 @@ class Alignment:
     in_markdown: tuple[bool, ...]
     in_layer: tuple[bool, ...]
 
-    @property
-    def order(self) -> float:
-        """Share of `near` in the longest part of one order, less the steps back: 0.0 to 1.0; 1.0 without pairs.
-
-        Two blocks exchanged cost the share of the smaller one; a step back every other line, as where columns were
-        read across, costs everything.
-        """
-        tails: list[int] = []
-        for _, j in self.near:
-            at = bisect_left(tails, j)
-            tails[at : at + 1] = [j]
-        back = sum(after[1] < before[1] for before, after in itertools.pairwise(self.near))
-        count = max(1, len(self.near))
-        steady = max(0.0, 1.0 - STEP_TOKENS * max(0, back - FREE_STEPS) / count)
-        return len(tails) / count * steady if self.near else 1.0
-
 
 def align(markdown: Sequence[str], layer: Sequence[str]) -> Alignment:
     """Pairs equal tokens one to one, as many as there are; each side's tokens in its own order."""
@@ -77,6 +61,24 @@ def align(markdown: Sequence[str], layer: Sequence[str]) -> Alignment:
     near += _cut_words(markdown, layer, found, taken)
     near += [(i, j) for j, i in _cut_words(layer, markdown, taken, found)]
     return Alignment(tuple(sorted(near)), tuple(map(bool, found)), tuple(map(bool, taken)))
+
+
+def order_of(pairs: Sequence[tuple[int, int]]) -> float:
+    """Share of pairs in the longest part of one order, less the steps back: 0.0 to 1.0; 1.0 without pairs.
+
+    Two blocks exchanged cost the share of the smaller one; a step back every other line, as where columns were read
+    across, costs everything.
+
+    Args:
+        pairs: as `Alignment.near` has them, or a part.
+    """
+    tails: list[int] = []
+    for _, j in pairs:
+        at = bisect_left(tails, j)
+        tails[at : at + 1] = [j]
+    back = sum(after[1] < before[1] for before, after in itertools.pairwise(pairs))
+    steady = max(0.0, 1.0 - STEP_TOKENS * max(0, back - FREE_STEPS) / max(1, len(pairs)))
+    return len(tails) / len(pairs) * steady if pairs else 1.0
 
 
 def _anchor(markdown: Sequence[str], layer: Sequence[str], partner: list[int], taken: bytearray) -> None:

@@ -100,19 +100,26 @@ def body(words: Sequence[Word], *, figures: bool) -> list[bool]:
 
     Args:
         words: of one page, in content order; `shown`.
-        figures: the Markdown holds pictures; words of lines shorter than `LINE_WORDS` may be inside them.
+        figures: the Markdown holds pictures; lines of less than `LINE_WORDS` words may be inside them.
     """
     must = [False] * len(words)
     lines = _lines(words)
     rows = sorted((words[line[0]].bbox[1], words[line[0]].bbox[3]) for line in lines)
+    turned = 2 * sum(map(_stands, words)) > len(words)  # the whole page lies on its side
     top, bottom = (rows[0][1], rows[-1][0]) if len(rows) > LEAST_ROWS else (-math.inf, math.inf)
     for line in lines:
         middle = sum(words[line[0]].bbox[1::2]) / 2
-        if not top < middle < bottom or (figures and len(line) < LINE_WORDS):
+        if not top < middle < bottom or (figures and not _is_prose([words[at].text for at in line])):
             continue
         for at in line:
-            must[at] = not _stands(words[at])
+            must[at] = turned or not _stands(words[at])
     return must
+
+
+def _is_prose(line: Sequence[str]) -> bool:
+    """Long enough, and not the numbers along an axis; unspaced text is counted by its characters."""
+    spelt = sum(max(1, len(_UNSPACED.findall(text))) for text in line if any(map(str.isalpha, text)))
+    return spelt >= LINE_WORDS
 
 
 def _lines(words: Sequence[Word]) -> list[list[int]]:

@@ -9,11 +9,12 @@ from __future__ import annotations
 import html
 import re
 import unicodedata
+from bisect import bisect_right
 from collections.abc import Sequence
 from functools import lru_cache
 from typing import Literal, NamedTuple
 
-from rag_ingest.types import Span, Word
+from rag_ingest.types import Word
 
 JOINER = "\u2060"
 """Stands for characters that are no part of a word and don't end it."""
@@ -43,6 +44,7 @@ _LINK = re.compile(r"\]\((?:https?:|mailto:|www\.|#|/)[^)\s]*\)")
 _TAG = re.compile(r"</?([A-Za-z][A-Za-z0-9]*)(?:\s[^<>]*)?/?>")
 _INLINE_TAGS = frozenset(["sub", "sup", "b", "i", "em", "strong", "span", "u"])
 _ENTITY = re.compile(r"&(?:#\d{1,7}|#x[0-9a-fA-F]{1,6}|[A-Za-z][A-Za-z0-9]{1,31});")
+_TABLE = re.compile(r"<table\b.*?</table>", re.DOTALL | re.IGNORECASE)
 _DISPLAY = re.compile(
     r"\$\$.{1,4000}?\$\$|\\\[.{1,4000}?\\\]|"
     r"\\begin\{(equation|align|gather|multline|eqnarray|displaymath)\*?\}.{1,4000}?\\end\{\1\*?\}",
@@ -72,6 +74,7 @@ class Token(NamedTuple):
     Attributes:
         start: offset into the text that was read, for a layer into its words joined by spaces.
         display: it stands in a displayed formula.
+        table: it stands in an HTML table.
     """
 
     text: str
@@ -79,6 +82,7 @@ class Token(NamedTuple):
     end: int
     kind: TokenKind
     display: bool = False
+    table: bool = False
 
     @property
     def counted(self) -> bool:
@@ -91,12 +95,15 @@ def markdown_tokens(markdown: str) -> list[Token]:
     text = _COMMENT.sub(_blank, markdown)
     text = _IMAGE.sub(_blank, text)
     text = _LINK.sub(_blank, text)
+    tables = [match.span() for match in _TABLE.finditer(text)]
     text = _TAG.sub(_tag, text)
     text = _ENTITY.sub(_entity, text)
-    display = [Span(*match.span()) for match in _DISPLAY.finditer(text)]
+    display = [match.span() for match in _DISPLAY.finditer(text)]
     text = _DISPLAY.sub(_math, text)
     text = _INLINE.sub(_math, text)
-    return _tokens(_plain_tex(text), display)
+    tokens = _tokens(_plain_tex(text))
+    shown, tabled = _inside(tokens, display), _inside(tokens, tables)
+    return [token._replace(display=d, table=t) for token, d, t in zip(tokens, shown, tabled, strict=True)]
 
 
 def layer_tokens(words: Sequence[Word]) -> tuple[list[Token], list[list[int]]]:
@@ -106,7 +113,7 @@ def layer_tokens(words: Sequence[Word]) -> tuple[list[Token], list[list[int]]]:
     for word in words:
         starts.append(length)
         length += len(word.text) + 1
-    tokens = _tokens(" ".join(word.text for word in words), ())
+    tokens = _tokens(" ".join(word.text for word in words))
     made_of: list[list[int]] = []
     at = 0
     for token in tokens:
@@ -119,19 +126,22 @@ def layer_tokens(words: Sequence[Word]) -> tuple[list[Token], list[list[int]]]:
     return tokens, made_of
 
 
-def _tokens(text: str, display: Sequence[Span]) -> list[Token]:
+def _tokens(text: str) -> list[Token]:
     text = _HYPHEN.sub(_hyphen, text)
     text = text.translate({ord(char): _fold(char) for char in set(text)})
-    spans, tokens = iter([*display, Span(len(text) + 1, len(text) + 1)]), []
-    span = next(spans)
+    tokens = []
     for match in _TOKEN.finditer(text):
-        start, end = match.span()
-        while start >= span.end:
-            span = next(spans)
         token = _spell(match[0])
-        kind = "short" if token[0].isdigit() and _is_index(text, start) else _kind(token)
-        tokens.append(Token(token, start, end, kind, start >= span.start))
+        kind = "short" if token[0].isdigit() and _is_index(text, match.start()) else _kind(token)
+        tokens.append(Token(token, *match.span(), kind))
     return tokens
+
+
+def _inside(tokens: Sequence[Token], spans: Sequence[tuple[int, int]]) -> list[bool]:
+    """Which tokens begin in one of the spans, both in order."""
+    ends = [end for _, end in spans]
+    places = [bisect_right(ends, token.start) for token in tokens]
+    return [at < len(spans) and spans[at][0] <= token.start for at, token in zip(places, tokens, strict=True)]
 
 
 def _is_index(text: str, start: int) -> bool:
