@@ -17,6 +17,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 
 from eval.cache import CachedEngine
 from eval.corruptions import CORRUPTIONS, Corruption
@@ -25,7 +26,7 @@ from eval.datasets.files import data_folder
 from eval.datasets.ohr_bench import ohr_bench
 from eval.datasets.papers import papers
 from eval.progress import showing, track
-from rag_ingest.ocr.witness import LIMITS, Witness, compare, page_words, usable
+from rag_ingest.ocr.witness import LIMITS, MOST, Witness, compare, page_words, usable
 from rag_ingest.registry import resolve
 from rag_ingest.types import Page, PageMarkdown, Source, Word
 
@@ -98,9 +99,17 @@ def choose_limits(clean: Sequence[Witness], most: float = MOST_FALSE_ALARMS) -> 
     return best
 
 
-def rate(pages: Sequence[Witness], limits: Mapping[str, float]) -> float:
-    """Share of pages with a score under its limit."""
-    return sum(bool(page.below(limits)) for page in pages) / max(1, len(pages))
+def choose_counts(clean: Sequence[Witness], most: float = MOST_FALSE_ALARMS) -> dict[str, int]:
+    """The lowest counts over which, each alone, at most a quarter of that share of clean pages lies."""
+    rank = int(most * len(clean) / 4)
+    return {name: sorted((getattr(page, name) for page in clean), reverse=True)[rank] for name in MOST}
+
+
+def rate(
+    pages: Sequence[Witness], limits: Mapping[str, float], most: Mapping[str, int] = MappingProxyType({})
+) -> float:
+    """Share of pages with a score under its limit, or a count over its own."""
+    return sum(bool(page.below(limits, most)) for page in pages) / max(1, len(pages))
 
 
 def planted(clean: Sequence[Case], corruption: Corruption) -> list[Witness]:
@@ -118,19 +127,20 @@ def _percent(share: float) -> str:
     return f"{100 * share:.1f} %"
 
 
-def _row(name: str, pages: Sequence[Witness], limits: Mapping[str, float]) -> str:
+def _row(name: str, pages: Sequence[Witness]) -> str:
     """Detection over all pages, by size of the page, and by each score alone."""
     edges = (0, *SIZES, 10**9)
     by_size = [[page for page in pages if low < page.words <= high] for low, high in itertools.pairwise(edges)]
-    cells = [name, str(len(pages)), _percent(rate(pages, limits))]
-    cells += [_percent(rate(part, limits)) if part else "–" for part in by_size]
-    cells += [_percent(rate(pages, {score: limits[score]})) for score in SCORES]
+    cells = [name, str(len(pages)), _percent(rate(pages, LIMITS, MOST))]
+    cells += [_percent(rate(part, LIMITS, MOST)) if part else "–" for part in by_size]
+    cells += [_percent(rate(pages, {score: LIMITS[score]})) for score in SCORES]
+    cells += [_percent(rate(pages, {}, {count: MOST[count]})) for count in MOST]
     return f"| {' | '.join(cells)} |"
 
 
 def _head() -> str:
     sizes = [f"≤ {SIZES[0]} words", f"≤ {SIZES[1]}", f"> {SIZES[1]}"]
-    cells = ["fault", "pages", "found", *sizes, *(f"by {name}" for name in SCORES)]
+    cells = ["fault", "pages", "found", *sizes, *SCORES, *MOST]
     return f"| {' | '.join(cells)} |\n|{'---|' * len(cells)}"
 
 
@@ -144,21 +154,22 @@ def report(cache: Path) -> Iterator[str]:
     held = [case for case in clean if case.doc not in tuning_docs]
     chosen = choose_limits(tuning)
     yield f"Limits chosen on {len(tuning)} pages of {len(tuning_docs)} papers: {_named(chosen)}"
-    yield f"Limits in use: {_named(LIMITS)}"
+    yield f"Counts chosen there: {_named(choose_counts(tuning))}"
+    yield f"In use: {_named(LIMITS)}; at most {_named(MOST)}"
     yield "Layers not used: " + "; ".join(f"{name}: {dict(found) or 'none'}" for name, found in refused.items())
     yield f"\n{_head()}"
-    yield _row("none (false alarms), tuning half", tuning, LIMITS)
-    yield _row("none (false alarms), other half", [compare(case.markdown, case.words) for case in held], LIMITS)
+    yield _row("none (false alarms), tuning half", tuning)
+    yield _row("none (false alarms), other half", [compare(case.markdown, case.words) for case in held])
     for name, corruption in track(CORRUPTIONS.items(), "planting faults", len(CORRUPTIONS), "kinds"):
-        yield _row(name, planted(held, corruption), LIMITS)
+        yield _row(name, planted(held, corruption))
     yield f"\n{_head().replace('fault', 'manual, as people wrote it', 1)}"
     for doc in sorted({case.doc for case in manuals}):
-        yield _row(doc, [compare(case.markdown, case.words) for case in manuals if case.doc == doc], LIMITS)
+        yield _row(doc, [compare(case.markdown, case.words) for case in manuals if case.doc == doc])
     yield f"\n{_speed(clean)}"
 
 
 def _named(limits: Mapping[str, float]) -> str:
-    return ", ".join(f"{name} {limit:.2f}" for name, limit in limits.items())
+    return ", ".join(f"{name} {limit:g}" for name, limit in limits.items())
 
 
 def _speed(clean: Sequence[Case]) -> str:

@@ -21,10 +21,13 @@ from rag_ingest.ocr.witness_layer import LEAST_WORDS, body, shown, usable
 from rag_ingest.ocr.witness_tokens import Token, layer_tokens, markdown_tokens
 from rag_ingest.types import Page, Word
 
-__all__ = ["LIMITS", "Witness", "compare", "page_words", "usable"]
+__all__ = ["LIMITS", "MOST", "Witness", "compare", "page_words", "usable"]
 
 LIMITS: Mapping[str, float] = MappingProxyType({"recall": 0.9, "precision": 0.95, "order": 0.5, "numbers": 0.9})
 """A page under one of these is suspect; from `python -m eval.witness`, see eval/witness.md."""
+
+MOST: Mapping[str, int] = MappingProxyType({"lost": 14, "invented": 8, "misread": 0})
+"""A page over one of these is suspect, however long it is; from the same command."""
 
 CONTEXT_TOKENS = 3
 """A number is missing only where most of so many counted tokens on each side were found: else its text is."""
@@ -46,6 +49,9 @@ class Witness:
         missing_numbers: of the layer, not in the Markdown though the text around them is.
         wrong_numbers: of the Markdown, not in the layer.
         words: counted tokens of the layer, so that a score can be weighed.
+        lost: words of the layer missing in one stretch, those found in it taken off; one line is about eight.
+        invented: the same for words of the Markdown that the layer does not hold.
+        misread: numbers missing for which a wrong one of about as many digits stands.
     """
 
     recall: float
@@ -55,24 +61,29 @@ class Witness:
     missing_numbers: tuple[str, ...] = ()
     wrong_numbers: tuple[str, ...] = ()
     words: int = 0
+    lost: int = 0
+    invented: int = 0
+    misread: int = 0
 
     def to_checks(self) -> dict[str, float | str]:
-        """For `PageMarkdown.checks`: scores, and the numbers that disagree where there are any."""
+        """For `PageMarkdown.checks`: scores, stretches, and the numbers that disagree where there are any."""
         checks: dict[str, float | str] = {
             f"witness_{name}": round(getattr(self, name), 4) for name in ("recall", "precision", "order", "numbers")
         }
+        checks |= {"witness_lost": self.lost, "witness_invented": self.invented, "witness_misread": self.misread}
         for name in ("missing_numbers", "wrong_numbers"):
             if getattr(self, name):
                 checks[f"witness_{name}"] = " ".join(getattr(self, name)[:MOST_NAMED])
         return checks
 
-    def below(self, limits: Mapping[str, float] = LIMITS) -> tuple[str, ...]:
-        """Names of the scores under their limits; empty for a page that needs no second look.
+    def below(self, limits: Mapping[str, float] = LIMITS, most: Mapping[str, int] = MOST) -> tuple[str, ...]:
+        """Names of the scores under their limits and of stretches over theirs; empty where no second look is needed.
 
         Recall over fewer words than `LEAST_WORDS`, as on a page of figures, is left out.
         """
         low = [name for name, limit in limits.items() if getattr(self, name) < limit]
-        return tuple(name for name in low if name != "recall" or self.words >= LEAST_WORDS)
+        long = [name for name, limit in most.items() if getattr(self, name) > limit]
+        return (*(name for name in low if name != "recall" or self.words >= LEAST_WORDS), *long)
 
 
 def page_words(page: Page) -> tuple[Word, ...]:
@@ -108,12 +119,25 @@ def compare(markdown: str, words: Sequence[Word]) -> Witness:
         missing_numbers=missing,
         wrong_numbers=wrong,
         words=sum(wanted),
+        lost=_stretch(alignment.in_layer, wanted),
+        invented=_stretch(alignment.in_markdown, claimed),
+        misread=_misread(missing, wrong),
     )
 
 
 def _share(found: Sequence[bool], counted: Sequence[bool]) -> float:
     total = sum(counted)
     return sum(f for f, c in zip(found, counted, strict=True) if c) / total if total else 1.0
+
+
+def _stretch(found: Sequence[bool], counted: Sequence[bool]) -> int:
+    """The largest surplus of tokens not found over found ones in any run of counted tokens."""
+    longest = here = 0
+    for was_found, counts in zip(found, counted, strict=True):
+        if counts:
+            here = max(0, here - 1 if was_found else here + 1)
+            longest = max(longest, here)
+    return longest
 
 
 def _missing_numbers(tokens: Sequence[Token], wanted: Sequence[bool], found: Sequence[bool]) -> Iterator[str]:
@@ -123,6 +147,18 @@ def _missing_numbers(tokens: Sequence[Token], wanted: Sequence[bool], found: Seq
             near = counted[max(0, at - CONTEXT_TOKENS) : at] + counted[at + 1 : at + 1 + CONTEXT_TOKENS]
             if 2 * sum(found[k] for k in near) > len(near):
                 yield tokens[j].text
+
+
+def _misread(missing: Sequence[str], wrong: Sequence[str]) -> int:
+    lengths = [sum(map(str.isdigit, number)) for number in wrong]
+    count = 0
+    for number in missing:
+        digits = sum(map(str.isdigit, number))
+        alike = next((length for length in lengths if abs(length - digits) <= 1), None)
+        if alike is not None:
+            lengths.remove(alike)
+            count += 1
+    return count
 
 
 def _agreement(tokens: Sequence[Token], alignment: Alignment, errors: int) -> float:

@@ -149,18 +149,21 @@ def _pair_bags(
 def _cut_words(
     pieces: Sequence[str], whole: Sequence[str], found: bytearray, whole_found: bytearray
 ) -> list[tuple[int, int]]:
-    """(piece, whole) indices of words that one side has in pieces; a piece of one or two letters may be shared."""
+    """(piece, whole) indices of words that one side has in pieces; a piece of one or two letters may be shared.
+
+    The point of a number in pieces may be lost.
+    """
     wanted: defaultdict[str, list[int]] = defaultdict(list)
     for j, word in enumerate(whole):
         if not whole_found[j] and len(word) > 2:
-            wanted[word].append(j)
+            wanted[word.replace(".", "")].append(j)
     pairs: list[tuple[int, int]] = []
     for i in range(len(pieces) if wanted else 0):
         for end in range(i + 2, min(i + MOST_PIECES, len(pieces)) + 1):
             run = range(i, end)
             if any(found[at] and len(pieces[at]) > 2 for at in run):
                 break
-            text = "".join(pieces[i:end])
+            text = "".join(pieces[i:end]).replace(".", "")
             if wanted.get(text) and not all(found[i:end]):
                 j = wanted[text].pop(0)
                 whole_found[j] = True

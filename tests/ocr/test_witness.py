@@ -139,7 +139,25 @@ def test_a_wrong_digit_is_named_on_both_sides():
     assert found.missing_numbers == ("41.8",)
     assert found.wrong_numbers == ("48.1",)
     assert found.numbers == pytest.approx(3 / 4)
+    assert found.misread == 1
+    assert found.below() == ("numbers", "misread")
     assert found.to_checks()["witness_wrong_numbers"] == "48.1"
+
+
+def test_a_number_in_two_parts_is_not_misread():
+    text = " ".join(PROSE)
+    assert compare(text.replace("28.4", "28 4"), layer(*PROSE)).misread == 0
+
+
+def test_a_lost_and_an_invented_stretch_are_measured_on_any_page():
+    lines = [f"line {n} has its own words {chr(97 + n) * 5} {chr(97 + n) * 7} and numbers {n + 100}" for n in range(24)]
+    words = layer(*lines)
+    without = compare(" ".join(lines[:10] + lines[13:]), words)
+    assert without.lost > 14
+    assert without.invented == 0
+    again = compare(" ".join(lines[:10] + lines[7:]), words)
+    assert again.invented > 8
+    assert again.lost == 0
 
 
 def test_numbers_of_a_lost_paragraph_are_not_called_misread():
