@@ -19,9 +19,10 @@ from rag_ingest.ocr.blank import is_blank
 from rag_ingest.ocr.checks import BADNESS, Check, agreement, badness, judge
 from rag_ingest.ocr.lightonocr_input import LONGEST_EDGE_PX
 from rag_ingest.ocr.scripts import SCRIPTS
+from rag_ingest.ocr.upright import turned_back, upright
 from rag_ingest.types import Engine, Failure, Page, PageMarkdown
 
-VERSION: Final = 1
+VERSION: Final = 2
 """Counts up when the same page could come out differently: other guards, thresholds or rungs."""
 
 FALLBACKS: Final = ("layout", "textlayer", "none")
@@ -120,7 +121,8 @@ def climb(page: Page, options: GuardOptions, temperature: float, checks: Sequenc
         checks: what makes an attempt bad.
         blank: the result for a page without ink.
     """
-    attempts: Iterable[Attempt] = rungs(page, options, temperature)
+    level, turns = upright(page)
+    attempts: Iterable[Attempt] = rungs(page, level, options, temperature)
     if options.skip_blank and _without_ink(page):
         attempts = [a for a in attempts if a.engine and any(line.text.strip() for line in page.text_layer or ())]
         if not attempts:
@@ -142,7 +144,9 @@ def climb(page: Page, options: GuardOptions, temperature: float, checks: Sequenc
             told.append({**attempt.told(), "verdict": "failed", "reason": result.reason})
             continue
         seconds += result.seconds
-        judged = judge(page, result, checks)
+        if turns and not attempt.engine:
+            result = turned_back(result, turns, level.size_pt)
+        judged = judge(attempt.page, result, checks)
         told.append({**attempt.told(), "verdict": judged.checks["verdict"]})
         best = judged if best is None else min(best, judged, key=_rank)
         if not badness(judged):
@@ -152,13 +156,20 @@ def climb(page: Page, options: GuardOptions, temperature: float, checks: Sequenc
     return _finished(best, blank, told, seconds)
 
 
-def rungs(page: Page, options: GuardOptions, temperature: float) -> Iterator[Attempt]:
-    """The model as it is, the model otherwise `retries` times, the fallback."""
-    yield Attempt(page, 0, temperature)
-    other = _other_scale(page, options.retry_scale)
+def rungs(page: Page, level: Page, options: GuardOptions, temperature: float) -> Iterator[Attempt]:
+    """The model as it is, the model otherwise `retries` times, the fallback.
+
+    Args:
+        page: as it is, for the fallback.
+        level: turned so that its text is level, for the model.
+        options: how far to go.
+        temperature: of the first attempt.
+    """
+    yield Attempt(level, 0, temperature)
+    other = _other_scale(level, options.retry_scale)
     for n in range(1, options.retries + 1):
         hotter = max(temperature, min(HOTTEST, temperature + n * options.retry_temperature))
-        yield Attempt(page, n, hotter, 1.0 if n % 2 else other)
+        yield Attempt(level, n, hotter, 1.0 if n % 2 else other)
     if options.fallback != "none":
         yield Attempt(page, options.retries + 1, engine=options.fallback)
 

@@ -150,3 +150,22 @@ def test_closing_twice_is_fine(make: Factory) -> None:
     made = make()
     made.close()
     made.close()
+
+
+@pytest.mark.parametrize("name", ["lightonocr", "server"])
+def test_the_ladder_keeps_the_promises(name: str) -> None:
+    """Every page is cut at 24 tokens here, or good at once: some end at the fallback, in order and in any company."""
+    with ExitStack() as stack:
+        made = ENGINES[name](stack)
+        made.options = replace(made.options, retries=1, fallback="textlayer")  # type: ignore[attr-defined]
+        results = made.recognize([page(n) for n in (3, 1, 2)])
+        alone = [made.recognize([page(n)])[0] for n in (3, 1, 2)]
+        made.close()
+        made.close()
+    assert [replace(r, seconds=0) for r in results] == [replace(r, seconds=0) for r in alone]  # type: ignore[type-var]
+    for result, number in zip(results, (3, 1, 2), strict=True):
+        assert isinstance(result, PageMarkdown)
+        assert (result.number, result.fingerprint) == (number, made.fingerprint)
+        assert result.engine in (name, "textlayer")
+        assert (result.engine == "textlayer") == ("fallback" in result.checks)
+        json.dumps(dict(result.checks))

@@ -12,11 +12,13 @@ import pytest
 import torch
 from PIL import Image
 
+from rag_ingest.ocr.layout_turn import turn_box, turn_lines, turned_image, turned_size
 from rag_ingest.ocr.lightonocr import LightOnOCR, LightOnOcrOptions
 from rag_ingest.ocr.lightonocr_model import Loaded, load
 from rag_ingest.ocr.lightonocr_watch import EVERY
 from rag_ingest.ocr.loops import MOST_RUN
-from rag_ingest.types import Page, PageMarkdown, TextLine
+from rag_ingest.ocr.upright import turned_back
+from rag_ingest.types import Figure, Page, PageMarkdown, TextLine, Word
 
 GREEDY = LightOnOcrOptions(temperature=0.0, max_new_tokens=900, device="cpu", batch_size=4, fallback="textlayer")
 HEAD, UNIT = "# Results\n\nWe saw that ", "the gauge drifted slowly, and "
@@ -149,6 +151,33 @@ def test_a_retry_at_another_size_sends_another_image(
     assert sizes[0] == sizes[1]
     assert sizes[2][0] > sizes[0][0]
     assert all(side % 28 == 0 for side in sizes[2])
+
+
+@pytest.mark.parametrize("turns", [1, 3])
+def test_a_page_whose_layer_runs_sideways_is_turned_first(
+    loaded: Loaded, pages: list[Page], texts: list[str], turns: int
+) -> None:
+    """Page 4 has a figure; its words are given places on the level page, and then all is turned the other way."""
+    page = pages[3]
+    assert page.image
+    words = tuple(Word(w, (10.0 + 30 * n, 10.0, 36.0 + 30 * n, 18.0)) for n, w in enumerate(["What", "stands", "here"]))
+    level = (TextLine("What stands here", (10.0, 10.0, 96.0, 18.0), words=words),)
+    lying = replace(
+        page,
+        image=turned_image(page.image, -turns),
+        text_layer=turn_lines(level, -turns % 4, page.size_pt),
+        size_pt=turned_size(page.size_pt, turns),
+    )
+    (result,) = ready(engine(loaded, fallback="none").recognize([lying]))
+    assert result.markdown == texts[3]
+    assert result.checks["turned"] == 90 * turns
+
+
+def test_figures_of_a_turned_page_are_turned_back() -> None:
+    read = PageMarkdown("d", 1, "", "lightonocr", "f", figures=(Figure("a.png", (10, 20, 30, 60)), Figure("b.png")))
+    back = turned_back(read, 1, (200.0, 100.0))
+    assert back.figures == (Figure("a.png", turn_box((10, 20, 30, 60), 3, (200.0, 100.0))), Figure("b.png"))
+    assert back.figures[0].bbox == (20, 170, 60, 190), "on the page of 100 x 200 points as it lies in the file"
 
 
 def test_a_blank_page_never_reaches_the_model(

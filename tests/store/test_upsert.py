@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import tempfile
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -146,6 +147,16 @@ def test_attempts_are_counted_until_a_page_is_done(kb: KnowledgeBase) -> None:
         kb.write_pages([as_result(1, "f", outcome)], source="/a.pdf", fingerprint="f", engine="e")
     [row] = page_rows(kb)
     assert (row["state"], row["attempts"], row["markdown"]) == ("done", 3, "# one")
+
+
+def test_the_attempts_of_an_engine_count_too(kb: KnowledgeBase) -> None:
+    tries = [{"temperature": 0.2, "verdict": "loop"}, {"engine": "layout", "verdict": "ok"}]
+    read = PageMarkdown("d" * 64, 1, "# one", "layout", "f", checks={"verdict": "ok", "attempts": tries})
+    for _ in range(2):
+        kb.write_pages([read], source="/a.pdf", fingerprint="f", engine="e")
+    [row] = page_rows(kb)
+    assert (row["attempts"], json.loads(row["checks"])["attempts"]) == (2, tries)
+    assert kb.done_pages("d" * 64, "f") == {1: read}
 
 
 def test_a_failure_without_its_page_is_refused(kb: KnowledgeBase) -> None:
