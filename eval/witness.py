@@ -36,8 +36,8 @@ SIZES = (250, 500)
 """Counted words of a page: up to, up to, above."""
 
 LEFT_OUT = {("celerite", 45), ("PMC6150305", 4)}
-"""Not clean, as a look at the page showed: `layout` took references for a figure's text; and a page whose file holds its
-text up to three times, some points apart, so that neither side is right."""
+"""Not clean, as a look at the page showed: `layout` took references for a figure's text; and a page whose file holds
+its text up to three times, some points apart, so that neither side is right."""
 
 SCORES = ("recall", "precision", "order", "numbers")
 
