@@ -63,7 +63,7 @@ INTERRUPTED = """
 import eval.runner, os, signal
 from eval.progress import track
 def run(suite, cache, log, folder):
-    (cache).mkdir(parents=True)
+    cache.mkdir(parents=True, exist_ok=True)
     (cache / "kept").write_text("vectors")
     for _ in track(range(9), "embedding", 9, "batches"):
         os.kill(os.getpid(), signal.SIGINT)
