@@ -25,7 +25,7 @@ from eval.settings import configured
 from eval.statistics import ALPHA, CONFIDENCE, FLIPS, POWER, ROUNDS, STUDIES, bootstrap
 from eval.suite import Suite
 from rag_ingest import Pipeline
-from rag_ingest.errors import MissingExtraError, ModelError
+from rag_ingest.errors import RagIngestError
 from rag_ingest.types import Embedder, Failure
 
 SHOWN_FAILURES = 10
@@ -63,7 +63,7 @@ def run(
             log(f"{arm.name}: reading {len(dataset.docs)} papers")
             try:
                 built = build(arm, dataset, embedders[arm.embedder], cache)
-            except (MissingExtraError, ModelError) as e:
+            except RagIngestError as e:
                 if not arm.optional:
                     raise
                 log(f"{arm.name}: left out: {e}")

@@ -37,7 +37,7 @@ class Arm(BaseModel):
         overlap_tokens: of "sentence" and "markdown+sentence".
         header_path: whether "markdown+sentence" puts the headings above before each piece, LlamaIndex's default.
         by_page: whether the other splitters cut each page by itself, as OHR-Bench was published.
-        optional: left out, with a line that says why, where its package, weights or server are missing.
+        optional: left out, with a line that says why, where its package, weights or server are missing or it can't run.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")

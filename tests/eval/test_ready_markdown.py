@@ -85,3 +85,14 @@ def test_an_optional_arm_is_left_out_with_its_reason_and_any_other_is_an_error(
     assert any("peer: left out: package 'chonkie'" in line for line in said)
     with pytest.raises(MissingExtraError):
         run(suite(f"ohr-bench:{bench}", peer), tmp_path, silent)
+
+
+def test_an_optional_arm_without_its_server_is_left_out(tmp_path: Path) -> None:
+    arms = [
+        {"name": "plain", "engine": "pypdfium2", "splitter": "sentence", "mode": "text"},
+        {"name": "server", "engine": "server", "splitter": "structure", "mode": "text", "optional": True},
+    ]
+    options = {"name": "x", "dataset": "builtin", "docs": ["tide-gauges"], "baseline": "plain", "arms": arms}
+    results, _ = run(Suite.model_validate(options), tmp_path, silent)
+    [skipped] = results["skipped"]
+    assert "no server at" in skipped["reason"]
