@@ -21,9 +21,11 @@ _CHONKIE_LEVELS: tuple[dict[str, Any], ...] = (
     {"delimiters": ["\n\n", "\n", "\r\n", "\r"]},
     {"delimiters": [". ", "! ", "? "]},
     {"whitespace": True},
-    {},
 )
-"""Its Markdown recipe, which is downloaded otherwise: headings, paragraphs and lines, sentences, words, characters."""
+"""Its Markdown recipe, which is downloaded otherwise: headings, paragraphs and lines, sentences, words.
+
+Its last level, characters, wants a tokenizer that encodes; a word beyond the limit is halved instead.
+"""
 
 
 def chonkie(text: str, limit: int, count_tokens: Counter) -> Iterator[str]:
@@ -35,7 +37,16 @@ def chonkie(text: str, limit: int, count_tokens: Counter) -> Iterator[str]:
     module = _module("chonkie")
     rules = module.RecursiveRules(levels=[module.RecursiveLevel(**level) for level in _CHONKIE_LEVELS])
     for chunk in module.RecursiveChunker(tokenizer=count_tokens, chunk_size=limit, rules=rules).chunk(text):
-        yield chunk.text
+        yield from _halves(chunk.text, limit, count_tokens)
+
+
+def _halves(text: str, limit: int, count_tokens: Counter) -> Iterator[str]:
+    if len(text) < 2 or count_tokens(text) <= limit:
+        yield text
+        return
+    middle = len(text) // 2
+    yield from _halves(text[:middle], limit, count_tokens)
+    yield from _halves(text[middle:], limit, count_tokens)
 
 
 def semchunk(text: str, limit: int, count_tokens: Counter) -> Iterator[str]:

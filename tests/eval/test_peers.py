@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
-from eval.peers import docling_hybrid
+from eval.peers import chonkie, docling_hybrid, semchunk
 
 TEXT = """# Title
 
@@ -30,3 +32,15 @@ def test_doclings_chunks_have_headings_tables_and_formulas() -> None:
     together = "\n".join(docling_hybrid(TEXT, 60, count))
     for part in ("Title", "Section", "first paragraph", "ours, BLEU = 28.4", "E = mc^2"):
         assert part in together
+
+
+def characters(text: str) -> int:
+    return -(-len(text) // 4)
+
+
+@pytest.mark.parametrize("split", [chonkie, semchunk])
+def test_a_word_beyond_the_limit_is_cut_and_nothing_is_lost(split: Any) -> None:
+    text = f"{TEXT}\n{'x' * 999} and the rest of it."
+    pieces = list(split(text, 20, characters))
+    assert max(map(characters, pieces)) <= 20
+    assert "".join("".join(pieces).split()) == "".join(text.split())
