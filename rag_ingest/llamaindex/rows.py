@@ -10,6 +10,7 @@ from llama_index.core.schema import BaseNode, MetadataMode, NodeRelationship, Re
 from llama_index.core.vector_stores.utils import node_to_metadata_dict
 
 from rag_ingest.store.schema import searchable, storable
+from rag_ingest.store.wider import widened
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -31,8 +32,8 @@ def node_row(node: BaseNode, texts: Mapping[str, str]) -> dict[str, Any]:
     headings = [h for h in str(metadata.get("headings") or "").split(" > ") if h]
     kinds = [k for k in str(metadata.get("kinds") or "").split(", ") if k]
     start = node.start_char_idx if isinstance(node, TextNode) else None
-    search_text, links = searchable(node.get_content(MetadataMode.EMBED)), _links(node)
-    before = "" if "table" in kinds else searchable(texts.get(links["previous_id"] or "", ""))
+    embedded, links = node.get_content(MetadataMode.EMBED), _links(node)
+    before = texts.get(links["previous_id"] or "", "")
     struct = node_to_metadata_dict(node, remove_text=False, flat_metadata=False)
     return {
         "id": node.node_id,
@@ -42,8 +43,8 @@ def node_row(node: BaseNode, texts: Mapping[str, str]) -> dict[str, Any]:
         "context": str(metadata.get("context") or ""),
         "title": str(metadata.get("title") or ""),
         "source": str(metadata.get("source") or metadata.get("file_path") or ""),
-        "search_text": search_text,
-        "wider_text": f"{before}\n{search_text}" if before else search_text,
+        "search_text": searchable(embedded),
+        "wider_text": searchable(widened(embedded, before, kinds)),
         "page_lines": _lines(pages),
         "heading_lines": _lines(headings),
         "kind_lines": _lines(kinds),

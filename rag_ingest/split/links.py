@@ -15,13 +15,13 @@ from __future__ import annotations
 import hashlib
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
-from itertools import pairwise, tee
+from dataclasses import dataclass
+from itertools import pairwise
 from typing import Literal, NamedTuple, TypeAlias
 
-from rag_ingest.types import Block, Chunk, Document, Span
+from rag_ingest.types import Block, Document, Span
 
-__all__ = ["DocumentSection", "Links", "Place", "document_sections", "link", "links"]
+__all__ = ["DocumentSection", "Links", "Place", "document_sections", "links"]
 
 SectionKind = Literal["document", "section", "opening"]
 
@@ -97,14 +97,6 @@ def links(places: Iterable[Place], document: Document) -> Iterator[Links]:
     if before is not None:
         around = outline.around(before.span)
         yield Links(around[0][0] if around else "", previous_id, "", gap, around)
-
-
-def link(chunks: Iterable[Chunk], document: Document) -> Iterator[Chunk]:
-    """Sets the links of chunks that were changed; all of a document's, in order."""
-    changed, placed = tee(chunks)
-    found = links((Place(chunk.chunk_id, chunk.span) for chunk in placed), document)
-    for chunk, fresh in zip(changed, found, strict=True):
-        yield replace(chunk, **fresh._asdict())
 
 
 class _Outline:

@@ -118,7 +118,7 @@ class Chunks:
 
         indexed = {index.columns[0] for index in self.table.list_indices()}
         rows = self.table.count_rows()
-        for column in {"search_text", "wider_text"} - indexed:
+        for column in sorted({"search_text", "wider_text"} - indexed):
             self.table.create_index(column, config=FTS(with_position=column == "search_text"))  # for phrases
         if "vector" not in indexed and rows >= VECTOR_INDEX_ROWS and self.dimension % 8 == 0:
             self.table.create_index("vector", config=IvfRq(distance_type="cosine"))

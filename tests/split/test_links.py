@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 
 from rag_ingest.parse import parse_markdown
 from rag_ingest.split import SplitOptions, split
-from rag_ingest.split.links import DocumentSection, document_sections, link
+from rag_ingest.split.links import DocumentSection, Place, document_sections, links
 from rag_ingest.types import Chunk, Document
+from tests.linked import linked
 
 PAPER = """\
 Preprint.
@@ -169,18 +170,18 @@ def test_parents_hold_their_chunks_and_nest(text: str, budget: int, exclude: tup
 def test_linking_again_changes_nothing() -> None:
     document = parse_markdown(PAPER)
     chunks = cut(document, 8)
-    assert list(link(chunks, document)) == chunks
+    assert linked(chunks, document) == chunks
 
 
 def test_linking_is_linear_in_the_sections() -> None:
     def seconds(sections: int) -> float:
         markdown = "\n\n".join(f"{'#' * (1 + n % 4)} H{n}\n\n" + "Some words. " * 30 for n in range(sections))
         document = parse_markdown(markdown)
-        chunks = cut(document, 60)
+        places = [Place(chunk.chunk_id, chunk.span) for chunk in cut(document, 60)]
         spent = []
         for _ in range(3):
             started = time.process_time()
-            list(link(chunks, document))
+            list(links(places, document))
             spent.append(time.process_time() - started)
         return min(spent)
 

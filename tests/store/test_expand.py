@@ -16,11 +16,11 @@ from hypothesis import strategies as st
 from rag_ingest.errors import ConfigError
 from rag_ingest.parse import parse_markdown
 from rag_ingest.split import SplitOptions, split
-from rag_ingest.split.links import link
 from rag_ingest.store import expand as expanding
 from rag_ingest.store.expand import Expansion
 from rag_ingest.store.knowledge_base import DocumentChunks, DocumentRecord, KnowledgeBase
 from rag_ingest.types import Chunk, Document, SearchHit, Span
+from tests.linked import linked
 
 PAPER = """\
 # Title
@@ -144,8 +144,8 @@ def test_what_overlapping_chunks_repeat_stands_there_once(kb: KnowledgeBase) -> 
         replace(c, span=span, text=text[span.start : span.end]) for c, span in zip(chunks, spans, strict=True)
     ]
     vectors = np.eye(len(chunks), 8, dtype=np.float32) + 0.01
-    linked = list(link(overlapping, document))
-    kb.replace_documents([DocumentChunks(DocumentRecord("/d", "d"), linked, vectors)])
+    chained = linked(overlapping, document)
+    kb.replace_documents([DocumentChunks(DocumentRecord("/d", "d"), chained, vectors)])
     for budget in (4, 7, 10, 14, 100):
         for hit in ask(kb, "word3", budget):
             assert hit.expanded_span is not None
