@@ -6,6 +6,7 @@ in a temporary database, with the settings of `rag_ingest.store`. A test holds t
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -90,9 +91,12 @@ def fuse(cosines: NDArray[np.float32], words: Mapping[int, float]) -> list[int]:
     return sorted(items, key=lambda item: (-score(item), item))
 
 
+_SURROGATES = re.compile("[\ud800-\udfff]")
+
+
 def fold(text: str) -> str:
     """As `rag_ingest.store` folds documents and queries before the words are indexed."""
-    clean = text.encode("utf-8", "surrogatepass").decode("utf-8", "replace")
+    clean = _SURROGATES.sub("\ufffd", text)
     return "".join(c for c in unicodedata.normalize("NFKD", clean) if not unicodedata.combining(c))
 
 

@@ -6,7 +6,7 @@ import dataclasses
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rag_ingest.config import Config, load_config
@@ -61,6 +61,7 @@ def test_a_missing_or_broken_file_says_so(tmp_path: Path) -> None:
 
 
 @given(st.text(min_size=1))
+@settings(deadline=None)
 def test_any_unknown_key_is_a_configuration_error(key: str) -> None:
     if key in {f.name for f in dataclasses.fields(Config)}:
         return

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from eval.metrics import Passage
@@ -34,6 +34,7 @@ def test_settings_are_the_products() -> None:
 
 
 @given(st.text(st.characters(codec=None)))
+@example("a\ud800b\udfff")
 def test_folding_is_the_products(text: str) -> None:
     assert fold(text) == searchable(text)
 
