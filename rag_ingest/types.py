@@ -114,10 +114,47 @@ class Page:
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """A figure on a page; bbox in page points, origin top-left, or None when the engine gives none."""
+    """A figure on a page.
+
+    Attributes:
+        placeholder: the target of its image link in the page's Markdown.
+        bbox: in page points, origin top-left; None when the engine gives none, or one that can't be right.
+        image: the crop of the page, as an image file's bytes; empty where none was made, or where it lies elsewhere.
+        path: of the crop's file, relative to the knowledge base; empty where there is none.
+    """
 
     placeholder: str
     bbox: BBox | None = None
+    image: bytes = b""
+    path: str = ""
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Span:
+    """Half-open character offsets into a text: a document's Markdown, where nothing else is said."""
+
+    start: int
+    end: int
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.start <= self.end:
+            raise ValueError(f"span {self.start}:{self.end} is not 0 <= start <= end")
+
+    def __len__(self) -> int:
+        return self.end - self.start
+
+
+@dataclass(frozen=True, slots=True)
+class TextBox:
+    """Where a stretch of a page's Markdown stands on the page.
+
+    Attributes:
+        span: offsets into the page's Markdown.
+        bbox: in page points, origin top-left.
+    """
+
+    span: Span
+    bbox: BBox
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,6 +168,8 @@ class PageMarkdown:
         checks: named findings about this page (JSON values), for example `{"route": "ocr"}`; `verdict` and
             `attempts` where an engine guards itself (see `ocr.checks`, `ocr.guarded`).
         seconds: the engine's wall time for this page.
+        boxes: where its text stands, about a printed line each, in order of their spans, which don't overlap; empty
+            where that is not known.
     """
 
     doc_id: str
@@ -142,21 +181,7 @@ class PageMarkdown:
     checks: Mapping[str, Any] = field(default_factory=dict)
     figures: tuple[Figure, ...] = ()
     seconds: float = 0.0
-
-
-@dataclass(frozen=True, slots=True, order=True)
-class Span:
-    """Half-open character offsets into `Document.markdown`."""
-
-    start: int
-    end: int
-
-    def __post_init__(self) -> None:
-        if not 0 <= self.start <= self.end:
-            raise ValueError(f"span {self.start}:{self.end} is not 0 <= start <= end")
-
-    def __len__(self) -> int:
-        return self.end - self.start
+    boxes: tuple[TextBox, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -225,6 +250,43 @@ class Removal:
 
 
 @dataclass(frozen=True, slots=True)
+class PageBox:
+    """Where a stretch of a document's Markdown stands.
+
+    Attributes:
+        page: 1-based.
+        bbox: in that page's points, origin top-left.
+    """
+
+    span: Span
+    page: int
+    bbox: BBox
+
+
+@dataclass(frozen=True, slots=True)
+class PlacedFigure:
+    """A figure of a document.
+
+    Attributes:
+        page: 1-based.
+        number: 1-based, of the figures on that page.
+        span: of its image link.
+        placeholder: the link's target, as the engine wrote it.
+        bbox: in that page's points, origin top-left; None where unknown.
+        caption: as it stands in the Markdown; empty where none was found.
+        path: of its crop, relative to the knowledge base; empty where none lies in a file.
+    """
+
+    page: int
+    number: int
+    span: Span
+    placeholder: str
+    bbox: BBox | None = None
+    caption: str = ""
+    path: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Document:
     """One paper: its Markdown, and what stands where.
 
@@ -234,6 +296,9 @@ class Document:
         blocks: in order; together they hold every non-whitespace character of `markdown`.
         pieces: where each part of `markdown` comes from, in order of the text; empty when it was given as one text.
         removals: what the joining left out, in page order; with `pieces` it gives every page's Markdown back.
+        boxes: where the text stands, about a printed line each, in order of their spans; empty where unknown.
+        figures: in order of their spans.
+        page_checks: by page number, what is known about the reading of that page (see `PageMarkdown.checks`).
     """
 
     doc_id: str
@@ -245,6 +310,9 @@ class Document:
     metadata: Mapping[str, Any] = field(default_factory=dict)
     pieces: tuple[Piece, ...] = ()
     removals: tuple[Removal, ...] = ()
+    boxes: tuple[PageBox, ...] = ()
+    figures: tuple[PlacedFigure, ...] = ()
+    page_checks: Mapping[int, Mapping[str, Any]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -257,8 +325,9 @@ class Chunk:
         context: what is added for reading on its own: heading path, repeated table header, caption.
         kinds: block kinds inside, in order of first appearance.
         token_count: of context and text, by the embedder's own tokenizer.
-        bboxes: (page number, bbox in page points, origin top-left) where known.
-        metadata: `oversize` holds the reason when the chunk exceeds the token budget.
+        bboxes: (page number, bbox in page points, origin top-left) where known: one a column that the chunk stands in.
+        metadata: `oversize` holds the reason when the chunk exceeds the token budget; `verdict` and `witness_recall`,
+            `witness_precision`, `witness_order` and `witness_numbers` the worst of its pages, where these are known.
         parent_id: of the smallest section that holds the whole chunk (see `split.links`).
         previous_id: of the chunk before it in the document, else empty.
         next_id: of the chunk behind it, else empty.
@@ -266,6 +335,7 @@ class Chunk:
             again; a blank line where blocks were left out.
         sections: (id, span) of every section that holds the whole chunk, from `parent_id` out to the document.
         stated: what is embedded in place of context and text: the same with tables in words; mostly empty.
+        figures: whose image link or caption stands in the chunk.
     """
 
     chunk_id: str
@@ -285,6 +355,7 @@ class Chunk:
     gap: str = ""
     sections: tuple[tuple[str, Span], ...] = ()
     stated: str = ""
+    figures: tuple[PlacedFigure, ...] = ()
 
     @property
     def full_text(self) -> str:
@@ -324,6 +395,9 @@ class SearchHit:
         expanded: the section, or the part of it, that the chunk stands in; empty where it was not asked for.
         expanded_span: of that text; longer than it where blocks were left out of the chunks.
         expanded_pages: of the chunks that it is made of.
+        bboxes: (page number, bbox in page points, origin top-left) of the chunk, where known.
+        figures: whose image link or caption stands in the chunk; their paths are absolute.
+        metadata: what else is known of the chunk and its paper, such as `witness_recall` and `year`.
     """
 
     chunk_id: str
@@ -339,6 +413,9 @@ class SearchHit:
     expanded: str = ""
     expanded_span: Span | None = None
     expanded_pages: tuple[int, ...] = ()
+    bboxes: tuple[tuple[int, BBox], ...] = ()
+    figures: tuple[PlacedFigure, ...] = ()
+    metadata: Mapping[str, Any] = field(default_factory=dict)
 
 
 class Loader(Protocol):
