@@ -8,17 +8,18 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Callable, Sequence
+from base64 import b64decode, b64encode
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from zipfile import BadZipFile
 
 import rag_ingest
 from eval.progress import track
-from rag_ingest.types import Embedder, Engine, Failure, Figure, Page, PageMarkdown
+from rag_ingest.types import Embedder, Engine, Failure, Figure, Page, PageMarkdown, Span, TextBox
 
 if TYPE_CHECKING:
     import numpy as np
@@ -86,9 +87,8 @@ class CachedEngine:
             return None
         try:
             row = json.loads(file.read_text(encoding="utf-8"))
-            row["figures"] = tuple(
-                Figure(f["placeholder"], tuple(f["bbox"]) if f["bbox"] else None) for f in row["figures"]
-            )
+            row["figures"] = tuple(map(_figure, row["figures"]))
+            row["boxes"] = tuple(TextBox(Span(**box["span"]), tuple(box["bbox"])) for box in row["boxes"])
             return PageMarkdown(**row)
         except (ValueError, KeyError, TypeError):  # damaged, as after a power cut: read again
             return None
@@ -97,7 +97,16 @@ class CachedEngine:
         file = self._file(page)
         file.parent.mkdir(parents=True, exist_ok=True)
         row = {**asdict(result), "checks": dict(result.checks)}
-        replace_file(file, json.dumps(row).encode("ascii"))
+        replace_file(file, json.dumps(row, default=_as_text).encode("ascii"))
+
+
+def _as_text(image: bytes) -> str:
+    return b64encode(image).decode("ascii")
+
+
+def _figure(row: Mapping[str, Any]) -> Figure:
+    image = b64decode(row["image"], validate=True)
+    return Figure(row["placeholder"], tuple(row["bbox"]) if row["bbox"] else None, image, row["path"])
 
 
 class VectorCache:

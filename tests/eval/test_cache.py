@@ -12,7 +12,10 @@ import numpy as np
 import pytest
 
 from eval.cache import CachedEngine, VectorCache, replace_file
-from rag_ingest.types import Engine, Failure, Figure, Page, PageMarkdown
+from rag_ingest.types import Engine, Failure, Figure, Page, PageMarkdown, Span, TextBox
+
+FIGURES = (Figure("image_1.png", (1.0, 2.0, 3.0, 4.0), b"\x89PNG\xff", "d/1.png"), Figure("image_2.png"))
+BOXES = (TextBox(Span(0, 3), (5.0, 6.0, 7.0, 8.5)),)
 
 
 @dataclass
@@ -32,8 +35,7 @@ class Recorder:
             if page.number == 13
             else PageMarkdown(
                 page.doc_id, page.number, f"# \ud83d p{page.number}\r\n", self.name, self.fingerprint,
-                checks={"route": "text"}, figures=(Figure("image_1.png", (1.0, 2.0, 3.0, 4.0)), Figure("image_2.png")),
-                seconds=0.5,
+                checks={"route": "text"}, figures=FIGURES, seconds=0.5, boxes=BOXES,
             )
             for page in pages
         ]  # fmt: skip
