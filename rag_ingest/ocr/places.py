@@ -29,6 +29,9 @@ Scans = Literal["none", "rapidocr"]
 GOOD_ENOUGH = frozenset({"", "few-words", "invisible"})
 """What `witness.usable` may say: words that somebody's OCR laid under a scan, and a few words, do for boxes."""
 
+DECIMALS = 2
+"""Of a box's sides in points: finer than any print."""
+
 FOUND_SHARE = 0.5
 """With boxes for less of a page's text the image is read, where that is asked for."""
 
@@ -102,9 +105,10 @@ def within(boxes: Iterator[tuple[Span, BBox]], size_pt: tuple[float, float]) -> 
     """Cut to the page; those without extent are left out."""
     width, height = size_pt
     out = []
-    for span, (left, top, right, bottom) in boxes:
+    for span, bbox in boxes:
+        left, top, right, bottom = (round(side, DECIMALS) if math.isfinite(side) else 0.0 for side in bbox)
         box = (max(0.0, left), max(0.0, top), min(width, right), min(height, bottom))
-        if all(map(math.isfinite, box)) and box[0] < box[2] and box[1] < box[3]:
+        if box[0] < box[2] and box[1] < box[3]:
             out.append(TextBox(span, box))
     return tuple(out)
 
