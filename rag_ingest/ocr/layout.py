@@ -24,6 +24,7 @@ from rag_ingest.ocr.layout_page import Assembled, assemble
 from rag_ingest.ocr.layout_regions import CdlaDetector, Detector
 from rag_ingest.ocr.layout_rules import Ink
 from rag_ingest.ocr.layout_turn import quarter_turns, turn_box, turn_lines, turned_image, turned_size
+from rag_ingest.ocr.places import filled, found_in, within
 from rag_ingest.types import Failure, Page, PageMarkdown, TextLine
 
 _VERSION = "2"
@@ -115,6 +116,7 @@ class LayoutEngine:
             fingerprint=self.fingerprint,
             checks=done.checks,
             figures=done.figures,
+            boxes=done.boxes,
             seconds=time.perf_counter() - start,
         )
 
@@ -140,7 +142,11 @@ class LayoutEngine:
         min_score = self.options.min_score
         done = assemble(lines, regions, Ink(image, size_pt), size_pt, first=page.number == 1, min_score=min_score)
         figures = tuple(replace(f, bbox=turn_box(f.bbox, -turns, size_pt) if f.bbox else None) for f in done.figures)
-        return Assembled(done.markdown, figures, {**checks, **done.checks})
+        turned = within(((box.span, turn_box(box.bbox, -turns, size_pt)) for box in done.boxes), page.size_pt)
+        if route == "ocr":  # nobody else has these lines; a text layer is looked into by `places`
+            level = turn_lines(lines, -turns, size_pt)
+            turned = filled(found_in(done.markdown, level, page.size_pt, turns), turned)
+        return Assembled(done.markdown, figures, {**checks, **done.checks}, turned)
 
 
 def _said(mode: OcrMode) -> str:

@@ -30,6 +30,7 @@ class Block:
     Attributes:
         text: plain for prose, finished Markdown for tables and equations, what stood inside for figures.
         level: of a heading, else 0.
+        more: (offset into `text`, box) of the parts behind the first, where the text runs on in another column.
     """
 
     kind: Kind
@@ -37,6 +38,7 @@ class Block:
     bbox: BBox
     level: int = 0
     size_pt: float = 0.0
+    more: tuple[tuple[int, BBox], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -18,16 +18,17 @@ from rag_ingest.ocr.layout_rules import Ink
 from rag_ingest.ocr.layout_tablefind import find_tables
 from rag_ingest.ocr.layout_text import continues, escape, join_lines, vocabulary_of
 from rag_ingest.ocr.layout_title import with_title
-from rag_ingest.types import Figure, TextLine
+from rag_ingest.types import Figure, Span, TextBox, TextLine
 
 
 @dataclass(frozen=True, slots=True)
 class Assembled:
-    """Markdown of a page and what belongs to it."""
+    """Markdown of a page and what belongs to it; a box for each block, two where it runs on in another column."""
 
     markdown: str
     figures: tuple[Figure, ...]
     checks: dict[str, Any]
+    boxes: tuple[TextBox, ...] = ()
 
 
 def assemble(
@@ -132,7 +133,8 @@ def _run_on(blocks: Sequence[Block], context: Context) -> list[Block]:
         if block.kind == "text":
             before = out[open_at] if open_at >= 0 else None
             if before is not None and continues(before.text, block.text) and abs(before.size_pt - block.size_pt) < 0.8:
-                out[open_at] = replace(before, text=join_lines([before.text, block.text], context.vocabulary))
+                text = join_lines([before.text, block.text], context.vocabulary)
+                out[open_at] = replace(before, text=text, more=(*before.more, (len(before.text), block.bbox)))
                 continue
             open_at = len(out)
         elif block.kind in ("text", "item"):
@@ -147,7 +149,8 @@ def _write(blocks: Sequence[Block], furniture: list[str]) -> Assembled:
     parts: list[str] = []
     figures: list[Figure] = []
     inside: list[str] = []
-    before = ""
+    boxes: list[TextBox] = []
+    before, at = "", 0
     for block in blocks:
         if block.kind == "figure":
             figures.append(Figure(f"image_{len(figures) + 1}.png", block.bbox))
@@ -157,9 +160,23 @@ def _write(blocks: Sequence[Block], furniture: list[str]) -> Assembled:
             text = _markdown(block)
         tight = before == block.kind == "item"
         parts.append(("\n" if tight else "\n\n") + text if parts else text)
+        at += len(parts[-1])
+        boxes += _boxes(block, at - len(text), at)
         before = block.kind
     checks: dict[str, Any] = {"furniture": furniture, "figure_text": inside}
-    return Assembled("".join(parts), tuple(figures), checks)
+    return Assembled("".join(parts), tuple(figures), checks, tuple(boxes))
+
+
+def _boxes(block: Block, start: int, end: int) -> Iterator[TextBox]:
+    """Of a block that was written at these offsets; where its text runs on is known to a hyphen or two."""
+    bbox = block.bbox
+    for offset, after in block.more:
+        edge = start + len(_markdown(replace(block, text=block.text[:offset])))
+        if start < edge < end:
+            yield TextBox(Span(start, edge), bbox)
+            start, bbox = edge, after
+    if start < end:
+        yield TextBox(Span(start, end), bbox)
 
 
 def _markdown(block: Block) -> str:

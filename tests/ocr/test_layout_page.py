@@ -129,3 +129,12 @@ def test_every_word_comes_once(raw: list[tuple[int, int, int, float, bool]], reg
     found = re.findall(r"q ?\d+ ?z ?\d+", everything.replace(r"\mathrm{", "").replace("{", "").replace("}", ""))
     assert sorted(f.replace(" ", "") for f in found) == sorted(w.text for ln in lines for w in ln.words)
     assert made.markdown.count("\n# ") + made.markdown.startswith("# ") <= int(first)
+
+
+def test_every_block_knows_its_box_and_a_joined_one_both():
+    left, right = paragraph("left column text that", 60, 600, 3), paragraph("goes on here", 320, 120, 2)
+    made = put_together([line("1 Introduction", 60, 560, size=12, bold=True), *left, *right], [])
+    shown = [(made.markdown[b.span.start : b.span.end].strip(), b.bbox) for b in made.boxes]
+    assert [text.split()[0] for text, _ in shown] == ["##", "left", "goes"]
+    assert [box[1::2] for _, box in shown] == [(560, 570.8), (600, 633), (120, 141)]
+    assert "\n\n".join(shown[0][:1]) + "\n\n" + " ".join(text for text, _ in shown[1:]) == made.markdown
