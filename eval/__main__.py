@@ -9,15 +9,19 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from shlex import quote
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from typer.core import TyperGroup
 
 from rag_ingest.errors import ConfigError, ModelError, RagIngestError
+
+if TYPE_CHECKING:
+    from eval.quality.olmocr.pages import Reading
+    from eval.quality.olmocr.score import Dataset
 
 
 class Commands(TyperGroup):
@@ -188,33 +192,64 @@ def quality(
 
 
 @app.command()
-def olmocr(
-    folder: Annotated[Path, typer.Argument(metavar="DATASET_FOLDER", help="holds pdfs/ and .jsonl files with tests")],
-    engine: Annotated[str, typer.Option(help="reads the PDFs: layout, textlayer, lightonocr, server")] = "",
+def ocr(
+    folder: Annotated[
+        Path | None,
+        typer.Argument(
+            metavar="DATASET_FOLDER",
+            show_default=False,
+            help="pdfs/ and .jsonl files with tests; $RAG_INGEST_DATA/olmocr/sample_data unless given",
+        ),
+    ] = None,
+    engine: Annotated[str, typer.Option(help="reads the PDFs: lightonocr, server, layout, textlayer, auto")] = "",
+    config: Annotated[Path | None, typer.Option(metavar="FILE", help="TOML file with its options")] = None,
+    settings: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="KEY=VALUE", help="one option, e.g. layout.ocr=always: RapidOCR for every page"),
+    ] = None,
     markdown: Annotated[Path | None, typer.Option(help="ready output instead: NAME_pgPAGE_repeatN.md")] = None,
+    without: Annotated[list[str] | None, typer.Option(metavar="FILE", help="of tests to leave out, *.jsonl")] = None,
     failures: Annotated[bool, typer.Option(help="lists the tests that failed, and why")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="prints all that was found as JSON")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="prints all that was found as one JSON object")] = False,
+    out: Annotated[Path, typer.Option(help="folder; pages that were read are kept in its cache/")] = Path("out"),
     seed: Annotated[int, typer.Option(min=0, help="of the bootstrap")] = 0,
 ) -> None:
-    """Runs the tests of olmOCR-bench on what an engine reads, or on ready Markdown."""
+    """Runs olmOCR-bench's tests on what an engine reads, or on ready Markdown. Pass rates by type of test.
+
+    Formulas are compared by the MathML of KaTeX, reduced to what is drawn; olmOCR-bench renders them in a browser.
+    """
     from eval.quality.olmocr.lines import lines
-    from eval.quality.olmocr.pages import engine_pages, folder_pages
-    from eval.quality.olmocr.score import load_dataset, score
+    from eval.quality.olmocr.score import load_dataset, sample, score
 
     if bool(engine) == bool(markdown):
         raise ConfigError("name either --engine or --markdown")
-    dataset = load_dataset(folder)
-    failed: list[str] = []
+    if markdown and (config or settings):
+        raise ConfigError("--config and --set are for --engine: ready output has no options")
+    dataset = load_dataset(folder or sample()).without(without or [])
+    if markdown:
+        from eval.quality.olmocr.pages import folder_pages
 
-    def say(line: str) -> None:
-        failed.extend([line] if line.startswith("failed: ") else [])
-        print(line, file=sys.stderr)
-
-    pages = folder_pages(dataset, markdown) if markdown else engine_pages(dataset, engine, say)
-    scored = score(dataset, pages, seed)
-    print(json.dumps(scored, indent=1) if as_json else "\n".join(lines(scored, failures=failures)))
-    if failed:
+        reading = folder_pages(dataset, markdown)
+    else:
+        reading = _read(dataset, engine, config, settings or (), out)
+    found = {"engine": reading.engine, **score(dataset, reading.pages, seed), **reading.origin()}
+    print(json.dumps(found, indent=1) if as_json else "\n".join(lines(found, failures=failures)))
+    if reading.lost:
         raise typer.Exit(3)
+
+
+def _read(dataset: Dataset, engine: str, config: Path | None, settings: Sequence[str], out: Path) -> Reading:
+    """The pages of olmOCR-bench as an engine reads them; they are kept in `out`."""
+    from eval.progress import showing
+    from eval.quality.olmocr.pages import engine_pages
+    from eval.records import prepare
+    from eval.settings import VARIABLE
+    from rag_ingest.config import load_config
+
+    options = load_config(config or os.environ.get(VARIABLE) or None, settings, engine=engine)
+    prepare(out)
+    with showing() as say:
+        return engine_pages(dataset, options, out / "cache" / "pages", say)
 
 
 if __name__ == "__main__":

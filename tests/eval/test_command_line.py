@@ -89,7 +89,7 @@ def test_a_file_that_can_not_be_written_at_the_end_ends_with_1(suite: Path, tmp_
     assert "error: Is a directory:" in done.stderr
 
 
-@pytest.mark.parametrize("command", [["quality", "x", "y"], ["olmocr", "x"], ["init", "x"]])
+@pytest.mark.parametrize("command", [["quality", "x", "y"], ["ocr", "x"], ["init", "x"]])
 def test_a_negative_seed_is_refused(command: list[str]) -> None:
     done = call(*command, "--seed", "-1")
     assert done.exit_code == 2

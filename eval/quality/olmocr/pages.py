@@ -3,47 +3,80 @@
 from __future__ import annotations
 
 import re
-from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
+from eval.cache import CachedEngine, reading_code
 from eval.datasets.files import read_text
+from eval.progress import track
 from eval.quality.olmocr.score import Dataset, Pages
-from eval.settings import configured
-from rag_ingest import Pipeline
+from rag_ingest import Config, Pipeline
 from rag_ingest.errors import ConfigError
 from rag_ingest.types import Failure
 
 _NAME = re.compile(r"(.+)_pg(\d+)(?:_repeat\d+)?\.md")
 
 
-def engine_pages(dataset: Dataset, engine: str, say: Callable[[str], None]) -> Pages:
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """The Markdown of a dataset's pages, and where it comes from.
+
+    Attributes:
+        engine: that was asked, or `folder:PATH`.
+        writers: pages by the engine that wrote them: another one than `engine` is its fallback.
+        lost: a line for each page or file that failed.
+    """
+
+    engine: str
+    pages: Pages
+    writers: Mapping[str, int]
+    lost: tuple[str, ...] = ()
+
+    def origin(self) -> dict[str, Any]:
+        """The keys "writers" and "lost", for JSON."""
+        return {"writers": dict(self.writers), "lost": list(self.lost)}
+
+
+def engine_pages(dataset: Dataset, config: Config, cache: Path, say: Callable[[str], None]) -> Reading:
     """Reads the PDFs; each page's Markdown is the engine's, before pages are joined to a document.
 
     Args:
         dataset: what to read.
-        engine: a name of `rag_ingest.registry.ENGINES`.
-        say: takes a line for each PDF, and for each page or file that failed.
+        config: the engine, its options, and how pages are rendered.
+        cache: folder for pages as they were read; what is there already is not read again.
+        say: takes a line about the engine, and one for each page or file that failed.
 
     Raises:
         ConfigError: no such engine, or its set-up is wrong.
     """
     names = {str(path.resolve()): pdf for pdf, path in dataset.pdfs.items()}
     pages: dict[tuple[str, int], list[str]] = {}
-    with Pipeline(configured(engine=engine)) as pipeline:
-        for result in pipeline.pages(list(names)):
+    writers: Counter[str] = Counter()
+    lost: list[str] = []
+    with ExitStack() as stack:
+        inner = stack.enter_context(Pipeline(config))
+        cached = CachedEngine(inner.engine, cache, f"{inner.ocr_fingerprint} {reading_code()}")
+        pipeline = stack.enter_context(Pipeline(config, engine=cached))
+        say(f"engine {cached.name}: {inner.engine_reason}")
+        for result in track(pipeline.pages(list(names)), "reading", len(names), "PDFs"):
             if isinstance(result, Failure):
-                say(f"failed: {result.source}: {result.reason}")
+                lost.append(f"{result.source}: {result.reason}")
+                say(f"failed: {lost[-1]}")
                 continue
             source, found = result
             pdf = names[str(Path(source.source).resolve())]
-            say(f"read {pdf}")
             for page in found:
                 if isinstance(page, Failure):
-                    say(f"failed: {pdf}, page {page.page}: {page.reason}")
+                    lost.append(f"{pdf}, page {page.page}: {page.reason}")
+                    say(f"failed: {lost[-1]}")
                 else:
                     pages[pdf, page.number] = [page.markdown]
-    return pages
+                    writers[page.engine] += 1
+    return Reading(cached.name, pages, writers, tuple(lost))
 
 
 def _readings(name: str) -> Iterator[tuple[str, int]]:
@@ -54,8 +87,8 @@ def _readings(name: str) -> Iterator[tuple[str, int]]:
         yield found[1], int(found[2])
 
 
-def folder_pages(dataset: Dataset, folder: Path) -> Pages:
-    """Files `NAME_pgPAGE_repeatN.md`, as olmOCR-bench lays them, or `NAME_pgPAGE.md`, or `NAME.md` for page 1.
+def folder_pages(dataset: Dataset, folder: Path) -> Reading:
+    """Ready output: `NAME_pgPAGE_repeatN.md`, as olmOCR-bench lays it, `NAME_pgPAGE.md`, or `NAME.md` for page 1.
 
     Raises:
         ConfigError: the folder has no file for any of the PDFs, or one can't be read.
@@ -72,4 +105,5 @@ def folder_pages(dataset: Dataset, folder: Path) -> Pages:
         raise ConfigError(
             f"{folder} has no Markdown for these PDFs: expected files such as {min(stems)}_pg1_repeat1.md"
         )
-    return pages
+    source = f"folder:{folder}"
+    return Reading(source, pages, {source: len(pages)})

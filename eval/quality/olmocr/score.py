@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from eval.datasets.files import data_folder
 from eval.quality.katex import Katex, load_katex
 from eval.quality.olmocr.cases import TYPES, BaselineCase, Case, MathCase, OrderCase, TableCase, TextCase, read_cases
 from eval.quality.olmocr.math import check_math
@@ -36,6 +37,17 @@ class Dataset:
             if pdf not in has
         ]
 
+    def without(self, files: Collection[str]) -> Dataset:
+        """Less the tests of some files; their PDFs and the baseline cases of these stay.
+
+        Raises:
+            ConfigError: there is no such file of tests.
+        """
+        unknown = sorted(set(files) - set(self.cases))
+        if unknown:
+            raise ConfigError(f"no file of tests {unknown[0]!r} (there are: {', '.join(self.cases)})")
+        return replace(self, cases={file: cases for file, cases in self.cases.items() if file not in files})
+
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
@@ -51,6 +63,21 @@ class Outcome:
     case: Case
     score: float
     why: str
+
+
+def sample() -> Path:
+    """Where olmOCR-bench's sample lies among the real data.
+
+    Raises:
+        ConfigError: it is not there; the message says what belongs where.
+    """
+    folder = data_folder() / "olmocr" / "sample_data"
+    if not folder.is_dir():
+        raise ConfigError(
+            f"no olmOCR-bench sample in {folder}: let $RAG_INGEST_DATA name a folder that holds olmocr/sample_data/ "
+            "with pdfs/ and dataset.jsonl (allenai/olmocr, olmocr/bench/sample_data), or name a DATASET_FOLDER"
+        )
+    return folder
 
 
 def load_dataset(folder: Path) -> Dataset:
@@ -103,11 +130,11 @@ _CHECKS: Mapping[type[Case], Callable[[Any, str], str]] = {
 
 
 def summarise(outcomes: Sequence[Outcome], seed: int = 0) -> dict[str, Any]:
-    """Scores by type and over all tests, with 95 % bootstrap intervals over PDFs.
+    """Pass rates over all tests, by type and by file, with 95 % bootstrap intervals over PDFs.
 
     Returns:
-        "types" and "files": name to {"mean", "low", "high", "tests", "passed"}; "all": the same of all tests;
-        "overall": mean of the files' means, baseline cases as a file of their own, as olmOCR-bench publishes it;
+        "pass_rate", "low", "high", "n", "passed": over all tests; "by_type" and "by_file": name to the same;
+        "overall": mean of the files' pass rates, baseline cases as a file of their own, as olmOCR-bench publishes it;
         "failures": {"id", "pdf", "page", "type", "why"} of each test that did not pass in full.
     """
     types = {name: _summary([o for o in outcomes if o.case.type == name], seed) for name in TYPES}
@@ -118,10 +145,10 @@ def summarise(outcomes: Sequence[Outcome], seed: int = 0) -> dict[str, Any]:
         if o.score < 1
     ]
     return {
-        "types": {name: found for name, found in types.items() if found["tests"]},
-        "files": files,
-        "all": _summary(outcomes, seed),
-        "overall": sum(found["mean"] for found in files.values()) / len(files) if files else None,
+        **_summary(outcomes, seed),
+        "by_type": {name: found for name, found in types.items() if found["n"]},
+        "by_file": files,
+        "overall": sum(found["pass_rate"] for found in files.values()) / len(files) if files else None,
         "failures": failures,
     }
 
@@ -131,11 +158,11 @@ def _in_order(outcomes: Iterable[Outcome]) -> list[str]:
 
 
 def _summary(outcomes: Sequence[Outcome], seed: int) -> dict[str, Any]:
-    counted = {"tests": len(outcomes), "passed": sum(outcome.score > 0.5 for outcome in outcomes)}
+    counted = {"n": len(outcomes), "passed": sum(outcome.score > 0.5 for outcome in outcomes)}
     if not outcomes:
-        return {"mean": None, "low": None, "high": None, **counted}
+        return {"pass_rate": None, "low": None, "high": None, **counted}
     interval = bootstrap([o.score for o in outcomes], [o.case.pdf for o in outcomes], seed=seed)
-    return {"mean": interval.mean, "low": interval.low, "high": interval.high, **counted}
+    return {"pass_rate": interval.mean, "low": interval.low, "high": interval.high, **counted}
 
 
 def score(dataset: Dataset, pages: Pages, seed: int = 0) -> dict[str, Any]:
