@@ -1,0 +1,107 @@
+"""The loop against `model.generate`, page by page, on the small checkpoint: the tokens are the same."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator
+
+import pytest
+import torch
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from rag_ingest.errors import OcrError
+from rag_ingest.ocr.decode_loop import Job, Written
+from rag_ingest.ocr.decode_sample import Sampling
+from tests.small_model import ROOM, expected, job, loaded, loop, prompts
+
+GREEDY = Sampling(0.0, 1.0)
+PAGES = [0, 2, 4, 5, 6, 8, 13, 14, 16, 17, 18, 19]
+"""Twelve of unequal length, in prompt and answer; the last four are of noise."""
+
+
+@pytest.fixture(autouse=True)
+def inference() -> Iterator[None]:
+    with torch.inference_mode():
+        yield
+
+
+def tokens(written: list[Written]) -> list[list[int]]:
+    return [each.tokens for each in written]
+
+
+@pytest.mark.parametrize("fixed_shapes", [False, True])
+@pytest.mark.parametrize("rows", [2, 4, 8])
+def test_pages_that_join_and_leave_get_the_tokens_of_generate(rows: int, fixed_shapes: bool) -> None:
+    order = random.Random(rows).sample(PAGES, len(PAGES))
+    written = loop(rows, fixed_shapes=fixed_shapes).run([job(page) for page in order], GREEDY)
+    assert tokens(written) == [expected(page) for page in order]
+
+
+def test_one_page_at_a_time_is_the_same() -> None:
+    assert tokens(loop(1).run([job(page) for page in PAGES[6:]], GREEDY)) == [expected(page) for page in PAGES[6:]]
+
+
+@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(
+    st.lists(st.tuples(st.sampled_from(PAGES), st.integers(1, 24)), min_size=1, max_size=9),
+    st.integers(1, 6),
+    st.booleans(),
+)
+def test_any_pages_of_any_length_in_any_number_of_rows(
+    pages: list[tuple[int, int]], rows: int, fixed_shapes: bool
+) -> None:
+    with torch.inference_mode():
+        jobs = [job(page, room) for page, room in pages]
+        assert tokens(loop(rows, fixed_shapes=fixed_shapes).run(jobs, GREEDY)) == [
+            expected(page)[:room] for page, room in pages
+        ]
+
+
+def test_a_page_waits_for_a_row_and_is_made_when_it_joins() -> None:
+    made: list[int] = []
+
+    def jobs() -> Iterator[Job]:
+        for page in PAGES[:6]:
+            made.append(page)
+            yield job(page, 4)
+
+    cache_rows, seen = 2, []
+    decoder = loop(cache_rows)
+    step = decoder.stepper.step
+
+    def watched(*rows: list[list[int]]) -> torch.Tensor:
+        seen.append((len(rows[0]), len(made)))
+        return step(*rows)
+
+    decoder.stepper.step = watched  # type: ignore[method-assign,assignment]
+    decoder.run(jobs(), GREEDY)
+    assert max(count for count, _ in seen) == cache_rows
+    assert seen[0] == (2, 2), "the first step runs before the third page is made"
+
+
+def test_a_page_that_needs_more_than_a_row_is_refused() -> None:
+    decoder = loop(2, length=100)
+    short = next(page for page in PAGES if decoder.needs(prompts()[page].shape[0], 4) <= 100)
+    long = next(page for page in PAGES if prompts()[page].shape[0] > 100)
+    with pytest.raises(OcrError, match="100"):
+        decoder.run([job(short, 4), job(long, 4)], GREEDY)
+    assert tokens(decoder.run([job(short, 4)], GREEDY)) == [expected(short)[:4]], "the loop can be used again"
+
+
+def test_the_cache_takes_no_more_than_at_its_start() -> None:
+    decoder = loop(3)
+    held = decoder.stepper.cache._held
+    place, size = held.data_ptr(), decoder.stepper.cache.nbytes
+    decoder.run([job(page, 40) for page in PAGES], GREEDY)
+    assert (decoder.stepper.cache._held.data_ptr(), decoder.stepper.cache.nbytes) == (place, size)
+
+
+def test_generate_attends_as_before_once_the_loop_is_done() -> None:
+    config = loaded().model.model.language_model.config
+    usual = config._attn_implementation
+    with pytest.raises(OcrError):
+        loop(1, length=60).run([job(13, 4)], GREEDY)
+    assert config._attn_implementation == usual
+    assert expected.__wrapped__(14) == expected(14)
+    assert len(expected(15)) == ROOM
