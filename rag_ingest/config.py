@@ -18,9 +18,12 @@ from pydantic import TypeAdapter, ValidationError
 from rag_ingest.embed.http import HttpEmbedOptions
 from rag_ingest.embed.sentence_transformers import EmbedOptions
 from rag_ingest.errors import ConfigError
+from rag_ingest.load.arxiv_options import ArxivOptions
 from rag_ingest.load.options import LoadOptions
+from rag_ingest.ocr.figures import FigureOptions
 from rag_ingest.ocr.layout import LayoutOptions
 from rag_ingest.ocr.lightonocr import LightOnOcrOptions
+from rag_ingest.ocr.places import BoxOptions
 from rag_ingest.ocr.server import ServerOptions
 from rag_ingest.ocr.textlayer import TextLayerOptions
 from rag_ingest.registry import nearest
@@ -43,10 +46,13 @@ class Config:
     embedder: str = "sentence-transformers"
     runner: str = "local"
     load: LoadOptions = field(default_factory=LoadOptions)
+    arxiv: ArxivOptions = field(default_factory=ArxivOptions)
     ocr: LightOnOcrOptions = field(default_factory=LightOnOcrOptions)
     server: ServerOptions = field(default_factory=ServerOptions)
     layout: LayoutOptions = field(default_factory=LayoutOptions)
     textlayer: TextLayerOptions = field(default_factory=TextLayerOptions)
+    figures: FigureOptions = field(default_factory=FigureOptions)
+    boxes: BoxOptions = field(default_factory=BoxOptions)
     split: SplitOptions = field(default_factory=SplitOptions)
     embed: EmbedOptions = field(default_factory=EmbedOptions)
     embed_http: HttpEmbedOptions = field(default_factory=HttpEmbedOptions)
@@ -67,6 +73,7 @@ _SECTIONS = {
     "http": "embed_http",
     "pdf": "load",
     "image": "load",
+    "arxiv": "arxiv",
 }
 
 

@@ -12,6 +12,7 @@ from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeEl
 from rich.table import Table
 
 from rag_ingest.report import DocumentReport, EngineChosen, IngestReport, failure_json
+from rag_ingest.store.node_metadata import figure_json
 from rag_ingest.types import Chunk, Failure, PageMarkdown, SearchHit, Span
 
 SHOWN_FAILURES = 20
@@ -21,7 +22,11 @@ out = Console(highlight=False, soft_wrap=True, markup=False)
 
 
 class _Progress:
-    """A bar on a terminal, a line a document elsewhere; documents, pages, pages/s and time left."""
+    """A bar on a terminal, a line a document elsewhere; documents, pages, pages/s and time left.
+
+    Args:
+        documents: how many there are; 0 where that is not known, as of a dump.
+    """
 
     def __init__(self, documents: int) -> None:
         self.total = documents
@@ -31,7 +36,8 @@ class _Progress:
         self.started = time.perf_counter()
         columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[note]}"))
         self.bar = Progress(*columns, TimeElapsedColumn(), console=err, transient=True, disable=not err.is_terminal)
-        self.task = self.bar.add_task("starting", total=max(1, documents), note="")
+        self.of = f"/{documents}" if documents else ""
+        self.task = self.bar.add_task("starting", total=documents or None, note="")
 
     def __enter__(self) -> Any:
         self.bar.start()
@@ -43,10 +49,10 @@ class _Progress:
     def show(self, description: str) -> None:
         """Redraws; the time left comes from the share of documents that are done."""
         elapsed = time.perf_counter() - self.started
-        share = (self.documents + self._share_of_open_document()) / max(1, self.total)
+        share = (self.documents + self._share_of_open_document()) / self.total if self.total else 0.0
         left = f", {_duration(elapsed / share - elapsed)} left" if share > 0.02 and share < 1 else ""
-        note = f"{self.documents}/{self.total} documents, {self.pages} pages, {self.pages / elapsed:.1f} pages/s{left}"
-        self.bar.update(self.task, completed=share * max(1, self.total), description=description, note=note)
+        note = f"{self.documents}{self.of} documents, {self.pages} pages, {self.pages / elapsed:.1f} pages/s{left}"
+        self.bar.update(self.task, completed=share * self.total, description=description, note=note)
 
     def _share_of_open_document(self) -> float:
         return 0.0
@@ -59,7 +65,7 @@ class _Progress:
     def line(self, text: str) -> None:
         """One line for a log file; a terminal has the bar."""
         if not err.is_terminal:
-            err.print(f"[{self.documents}/{self.total}] {text}", markup=False)
+            err.print(f"[{self.documents}{self.of}] {text}", markup=False)
 
 
 class IngestProgress(_Progress):
@@ -159,6 +165,9 @@ def print_hits(hits: Sequence[SearchHit]) -> None:
         if hit.headings:
             out.print("   " + " > ".join(hit.headings), style="cyan")
         out.print(f"   {hit.source}", style="dim")
+        for figure in hit.figures:
+            where = figure.path or "no crop"
+            out.print(f"   figure on page {figure.page}: {where}", style="dim")
         out.print()
         if hit.expanded_span is None or hit.expanded_span.start == hit.span.start:
             for line in repeated(hit.context, hit.headings):
@@ -241,6 +250,9 @@ def hit_json(hit: SearchHit) -> dict[str, Any]:
         "pages": list(hit.pages),
         "score": hit.score,
         "span": [hit.span.start, hit.span.end],
+        "bboxes": [[page, *box] for page, box in hit.bboxes],
+        "figures": [figure_json(figure) for figure in hit.figures],
+        "metadata": dict(hit.metadata),
         **expanded,
     }
 

@@ -20,9 +20,11 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from rag_ingest import registry
 from rag_ingest.config import Config, section_of
 from rag_ingest.load.discover import find_sources
+from rag_ingest.ocr.figures import cropped, with_paths
+from rag_ingest.ocr.places import placed
 from rag_ingest.parse.document import assemble
 from rag_ingest.split import split
-from rag_ingest.stages import PageResult, Plan, Work, all_pages, collect, once, placed, read, recognize
+from rag_ingest.stages import PageResult, Plan, Work, all_pages, collect, once, read, recognize, sourced
 from rag_ingest.types import (
     Chunk,
     Document,
@@ -85,6 +87,8 @@ class Pipeline:
             if name == "auto":
                 name, self.engine_reason = choose_engine(self.config)
             self._engine = registry.resolve("engine", name)(self.config.options_for(name))
+            if hasattr(self._engine, "configure_fallback"):  # it hands pages on: with this configuration's options
+                self._engine.configure_fallback(self.config.options_for)
         engine: Engine = self._engine
         self._stack.callback(engine.close)
         _check(engine)
@@ -104,7 +108,9 @@ class Pipeline:
     def loader(self, media: str) -> Loader:
         """The loader of one medium, a key of `registry.LOADERS`."""
         if media not in self._loaders:
-            loader: Loader = registry.resolve("loader", media)(self.config.options_for(media))
+            made = registry.resolve("loader", media)
+            inner = getattr(made, "reads_through", "")  # a container leaves its members to another loader
+            loader: Loader = made(self.config.options_for(media), *([self.loader(inner)] if inner else []))
             self._stack.callback(loader.close)
             self._loaders[media] = loader
         return self._loaders[media]
@@ -140,8 +146,13 @@ class Pipeline:
     def recognize(self, stream: Iterable[Work | Page | Failure]) -> Iterator[Work | PageResult]:
         """Runs the engine, and stamps what it read with this pipeline's fingerprint."""
         fingerprint = self.ocr_fingerprint
-        for item in placed(recognize(stream, self.engine)):
-            yield replace(item, fingerprint=fingerprint) if isinstance(item, PageMarkdown) else item
+        for item in sourced(recognize(stream, self.engine, self._finish)):
+            if isinstance(item, PageMarkdown):
+                item = with_paths(replace(item, fingerprint=fingerprint), self.config.figures)
+            yield item
+
+    def _finish(self, page: Page, read: PageMarkdown) -> PageMarkdown:
+        return cropped(page, placed(page, read, self.config.boxes), self.config.figures)
 
     def pages(self, paths: Paths) -> Iterator[tuple[SourceDocument, list[PageResult]] | Failure]:
         """Load and OCR: each document with its pages in order, a failed one in its place; and sources that failed."""

@@ -1,6 +1,6 @@
 """From sources to pages that were read, as generators.
 
-    open -> read -> recognize -> placed -> collect
+    open -> read -> recognize -> sourced -> collect
 
 Every stream is in document order. A document's pages may fail one by one; a `Failure` flows along with the good items
 and nothing is dropped on the way.
@@ -14,7 +14,7 @@ from dataclasses import dataclass, field, replace
 from typing import Literal, TypeAlias
 
 from rag_ingest.errors import LoadError, OcrError, RagIngestError
-from rag_ingest.types import Engine, Failure, Loader, Page, PageMarkdown, Source, SourceDocument
+from rag_ingest.types import Container, Engine, Failure, Loader, Page, PageMarkdown, Source, SourceDocument
 
 log = logging.getLogger(__name__)
 
@@ -41,6 +41,10 @@ Plan: TypeAlias = Callable[[SourceDocument], Work]
 """Decides what is left to do for a document."""
 
 
+Finish: TypeAlias = Callable[[Page, PageMarkdown], PageMarkdown]
+"""What is added to a page that was read while its image and text layer are at hand."""
+
+
 def all_pages(document: SourceDocument) -> Work:
     """The plan of somebody who remembers nothing."""
     return Work(document, tuple(range(1, document.page_count + 1)))
@@ -50,7 +54,7 @@ def read(
     sources: Iterable[Source | Failure], loader: Callable[[str], Loader], *, plan: Plan, image: bool
 ) -> Iterator[Work | Page | Failure]:
     """Opens each source and yields its `Work`, then the pages that it asks for."""
-    for source in sources:
+    for source in unpacked(sources, loader):
         if isinstance(source, Failure):
             yield source
             continue
@@ -66,7 +70,19 @@ def read(
             yield from medium.pages(document, work.todo, image=image)
 
 
-def recognize(stream: Iterable[Work | Page | Failure], engine: Engine) -> Iterator[Work | PageResult]:
+def unpacked(sources: Iterable[Source | Failure], loader: Callable[[str], Loader]) -> Iterator[Source | Failure]:
+    """A source that holds others, as a dump does, gives these, one at a time."""
+    for source in sources:
+        medium = loader(source.media) if isinstance(source, Source) else None
+        if isinstance(medium, Container) and isinstance(source, Source):
+            yield from medium.sources(source)
+        else:
+            yield source
+
+
+def recognize(
+    stream: Iterable[Work | Page | Failure], engine: Engine, finish: Finish = lambda page, read: read
+) -> Iterator[Work | PageResult]:
     """Replaces each page by what the engine read; batches run over document borders and keep the order."""
     held: list[Work | Page | Failure] = []
     waiting = 0
@@ -74,12 +90,12 @@ def recognize(stream: Iterable[Work | Page | Failure], engine: Engine) -> Iterat
         held.append(item)
         waiting += isinstance(item, Page)
         if waiting == 0 or waiting >= engine.batch_size:
-            yield from _recognize(held, engine)
+            yield from _recognize(held, engine, finish)
             held, waiting = [], 0
-    yield from _recognize(held, engine)
+    yield from _recognize(held, engine, finish)
 
 
-def placed(stream: Iterable[Work | PageResult]) -> Iterator[Work | PageResult]:
+def sourced(stream: Iterable[Work | PageResult]) -> Iterator[Work | PageResult]:
     """Engines don't know where a page came from: a page's failure gets its document's source and id."""
     document: SourceDocument | None = None
     for item in stream:
@@ -90,11 +106,15 @@ def placed(stream: Iterable[Work | PageResult]) -> Iterator[Work | PageResult]:
         yield item
 
 
-def _recognize(held: Sequence[Work | Page | Failure], engine: Engine) -> Iterator[Work | PageResult]:
+def _recognize(held: Sequence[Work | Page | Failure], engine: Engine, finish: Finish) -> Iterator[Work | PageResult]:
     pages = [item for item in held if isinstance(item, Page)]
     results = iter(_results(pages, engine) if pages else [])
     for item in held:
-        yield next(results) if isinstance(item, Page) else item
+        if isinstance(item, Page):
+            read = next(results)
+            yield finish(item, read) if isinstance(read, PageMarkdown) else read
+        else:
+            yield item
 
 
 def _results(pages: Sequence[Page], engine: Engine) -> Sequence[PageResult]:

@@ -273,8 +273,9 @@ class PlacedFigure:
         span: of its image link.
         placeholder: the link's target, as the engine wrote it.
         bbox: in that page's points, origin top-left; None where unknown.
-        caption: as it stands in the Markdown; empty where none was found.
+        caption: as it stands in the Markdown, on one line; empty where none was found.
         path: of its crop, relative to the knowledge base; empty where none lies in a file.
+        caption_span: of the caption.
     """
 
     page: int
@@ -284,6 +285,7 @@ class PlacedFigure:
     bbox: BBox | None = None
     caption: str = ""
     path: str = ""
+    caption_span: Span | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -431,6 +433,14 @@ class Loader(Protocol):
 
     def close(self) -> None:
         """Ends worker processes and removes temporary files."""
+
+
+@runtime_checkable
+class Container(Protocol):
+    """A `Loader` of sources that hold others, such as dumps."""
+
+    def sources(self, source: Source) -> Iterator[Source | Failure]:
+        """The sources inside, which `open` takes; one that is inside already gives itself."""
 
 
 @runtime_checkable

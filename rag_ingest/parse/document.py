@@ -11,6 +11,7 @@ from urllib.parse import unquote, urlsplit
 
 from rag_ingest.parse.blocks import RawBlock, read_blocks
 from rag_ingest.parse.captions import mark_captions
+from rag_ingest.parse.figures import page_checks, placed_figures
 from rag_ingest.parse.floats import is_back_matter, mark_floats
 from rag_ingest.parse.front import FRONT_BLOCKS, abstract_of, authors_of, plain_title
 from rag_ingest.parse.furniture import find_furniture
@@ -21,6 +22,7 @@ from rag_ingest.parse.levels import Heading, outline
 from rag_ingest.parse.lines import Lines, read_lines
 from rag_ingest.parse.notes import mark_notes
 from rag_ingest.parse.numbering import is_section_title
+from rag_ingest.parse.places import placed_boxes
 from rag_ingest.parse.roles import mark_roles
 from rag_ingest.parse.sheets import read_sheets, strands
 from rag_ingest.parse.weave import weave
@@ -94,7 +96,8 @@ def assemble(document: SourceDocument, pages: Sequence[PageMarkdown]) -> Documen
         document.metadata,
         paper=True,
     )
-    return replace(made, pieces=woven.pieces, removals=woven.removals)
+    made = replace(made, pieces=woven.pieces, removals=woven.removals, page_checks=page_checks(pages))
+    return replace(made, figures=placed_figures(made, pages), boxes=placed_boxes(pages, woven.pieces))
 
 
 def _document(

@@ -15,6 +15,8 @@ from rag_ingest.split.meter import Meter
 from rag_ingest.split.options import SplitOptions
 from rag_ingest.split.overlap import overlapping
 from rag_ingest.split.pack import Packer
+from rag_ingest.split.places import with_places
+from rag_ingest.split.readings import with_readings
 from rag_ingest.split.sections import Section, section_atoms, sections
 from rag_ingest.types import Chunk, Document, TokenCounter
 
@@ -48,7 +50,7 @@ def split(document: Document, options: SplitOptions, count_tokens: TokenCounter,
     finisher = Finisher(document, options, count_tokens, splitter.limits)
     stretches = groupby(sections(document, options.exclude_kinds), key=lambda section: section.run)
     drafts = (draft for _, stretch in stretches for draft in splitter.drafts(stretch))
-    return finisher.chunks(drafts)
+    return with_places(document, with_readings(document, finisher.chunks(drafts)))
 
 
 class _Splitter:

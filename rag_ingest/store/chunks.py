@@ -8,12 +8,22 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from rag_ingest.errors import StoreError
+from rag_ingest.store.metadata_lines import metadata_lines
 from rag_ingest.store.node_metadata import node_metadata
-from rag_ingest.store.schema import DocumentRecord, searchable, source_key, storable
+from rag_ingest.store.paper import paper_values
+from rag_ingest.store.schema import (
+    PAPER_COLUMNS,
+    SIDES,
+    WITNESS_COLUMNS,
+    DocumentRecord,
+    searchable,
+    source_key,
+    storable,
+)
 from rag_ingest.store.tables import upsert
 from rag_ingest.store.where import one_line
 from rag_ingest.store.wider import wider_texts
-from rag_ingest.types import Chunk
+from rag_ingest.types import Chunk, PlacedFigure
 
 if TYPE_CHECKING:
     import numpy as np
@@ -61,7 +71,8 @@ class Chunks:
             self._check(document)
             wider = wider_texts(document.chunks)
             for chunk, vector, wide in zip(document.chunks, document.vectors, wider, strict=True):
-                row = _to_row(chunk, document.record) | {"wider_text": searchable(wide)}
+                row = _to_row(chunk, document.record)
+                row |= {"wider_text": searchable(wide), "metadata_lines": metadata_lines(row["metadata"])}
                 before = rows.get(row["id"])
                 if before is not None and (before["doc_id"], before["search_text"]) != (
                     chunk.doc_id,
@@ -100,6 +111,7 @@ class Chunks:
             node = json.loads(row["metadata"]["_node_content"])
             node["metadata"]["source"] = row["source"] = row["metadata"]["source"] = source_key(source)
             row["metadata"]["_node_content"] = json.dumps(node, ensure_ascii=False)
+            row["metadata_lines"] = metadata_lines(row["metadata"])
         if rows:
             upsert(self.table, "id", pa.Table.from_pylist(rows, schema=self.table.schema))
         return len(rows)
@@ -148,6 +160,7 @@ def _equal(before: pa.Table, rows: pa.Table) -> bool:
 
 def _to_row(chunk: Chunk, record: DocumentRecord) -> dict[str, Any]:
     source, title = source_key(record.source), storable(record.title)
+    paper = paper_values(record.metadata)
     chunk = _storable_chunk(chunk)
     return {
         "id": chunk.chunk_id,
@@ -173,7 +186,27 @@ def _to_row(chunk: Chunk, record: DocumentRecord) -> dict[str, Any]:
         "next_id": chunk.next_id,
         "gap": chunk.gap,
         "sections": [{"id": name, "start": span.start, "end": span.end} for name, span in chunk.sections],
-        "metadata": node_metadata(chunk, title=title, source=source),
+        "bboxes": [{"page": page} | dict(zip(SIDES, box, strict=True)) for page, box in chunk.bboxes],
+        "figures": [_figure_row(figure) for figure in chunk.figures],
+        **{name: chunk.metadata.get(name) for name in (*WITNESS_COLUMNS, "verdict")},
+        **{name: paper[name] for name in (*PAPER_COLUMNS, "year", "version")},
+        "category_lines": _lines(paper["categories"]),
+        "metadata": node_metadata(
+            chunk, title=title, source=source, paper={**paper, "categories": " ".join(paper["categories"])}
+        ),
+    }
+
+
+def _figure_row(figure: PlacedFigure) -> dict[str, Any]:
+    return {
+        "page": figure.page,
+        "number": figure.number,
+        "start": figure.span.start,
+        "end": figure.span.end,
+        "placeholder": storable(figure.placeholder),
+        "caption": storable(figure.caption),
+        "path": figure.path,
+        "bbox": None if figure.bbox is None else dict(zip(SIDES, figure.bbox, strict=True)),
     }
 
 

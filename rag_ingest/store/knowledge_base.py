@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from os import PathLike, fspath
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -17,6 +18,7 @@ from rag_ingest.errors import StoreError, StoreMismatchError
 from rag_ingest.store.chunks import Chunks, DocumentChunks
 from rag_ingest.store.documents import Documents
 from rag_ingest.store.expand import Expansion, expand
+from rag_ingest.store.figure_files import FigureFiles
 from rag_ingest.store.ledger import Ledger
 from rag_ingest.store.schema import DocumentRecord, Identity, source_key
 from rag_ingest.store.search import SearchMode, candidates
@@ -32,7 +34,7 @@ from rag_ingest.store.tables import (
     open_table,
     open_tables,
 )
-from rag_ingest.types import Chunk, Failure, PageMarkdown, SearchHit
+from rag_ingest.types import Chunk, Failure, PageMarkdown, PlacedFigure, SearchHit
 
 if TYPE_CHECKING:
     import numpy as np
@@ -60,6 +62,7 @@ class KnowledgeBase:
         self._documents = Documents(tables["documents"])
         self._ledger = Ledger(tables["pages"])
         self._chunks = Chunks(tables["chunks"], identity.dimension)
+        self._figures = FigureFiles(uri)
         self._commits: Counter[str] = Counter()
 
     @classmethod
@@ -145,10 +148,13 @@ class KnowledgeBase:
     ) -> None:
         """Records pages in one commit. `fingerprint` and `engine` are for failures; pages carry their own.
 
+        Crops of figures that have a path go into files first; others go into the table.
+
         Raises:
             StoreError: a failure without document or page.
         """
         with foreign_errors(f"{self.uri}: pages can't be written"):
+            results = [self._figures.write(r) if isinstance(r, PageMarkdown) else r for r in results]
             changed = self._ledger.write(results, source=source, fingerprint=fingerprint, engine=engine)
         self._committed("pages", changed)
 
@@ -267,7 +273,28 @@ class KnowledgeBase:
         """
         with foreign_errors(f"{self.uri} can't be searched"):
             hits = candidates(self._tables["chunks"], text, vector, mode=mode, k=k, where=where)
-            return expand(self._tables["chunks"], hits, expansion, k=k) if expansion else hits[:k]
+            hits = expand(self._tables["chunks"], hits, expansion, k=k) if expansion else hits[:k]
+        return [self._with_paths(hit) for hit in hits]
+
+    def figure_image(self, doc_id: str, figure: PlacedFigure) -> bytes:
+        """The crop of a figure of a search hit: an image file's bytes; empty where none was kept.
+
+        Raises:
+            StoreError: its file can't be read.
+        """
+        with foreign_errors(f"{self.uri}: figures can't be read"):
+            if figure.path:
+                return self._figures.read(figure.path.removeprefix(f"{self._figures.uri}/"))
+            records = self._documents.of_contents([doc_id])
+            marks = dict.fromkeys(record.ocr_fingerprint for record in records)
+            images = (self._ledger.figure_image(doc_id, figure.page, mark, figure.number) for mark in marks)
+            return next((image for image in images if image), b"")
+
+    def _with_paths(self, hit: SearchHit) -> SearchHit:
+        if not hit.figures:
+            return hit
+        figures = (replace(figure, path=self._figures.absolute(figure.path)) for figure in hit.figures)
+        return replace(hit, figures=tuple(figures))
 
     def expand(self, hits: Sequence[SearchHit], expansion: Expansion) -> list[SearchHit]:
         """Hits of an earlier search with their sections, those left out that a better one's text holds."""

@@ -7,22 +7,24 @@ Markdown away. Writing the same result again changes nothing.
 from __future__ import annotations
 
 import json
+import struct
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from rag_ingest.errors import StoreError
-from rag_ingest.store.schema import DocumentRecord, pages_schema, source_key, storable
+from rag_ingest.store.schema import SIDES, DocumentRecord, pages_schema, source_key, storable
 from rag_ingest.store.tables import fetch, upsert
-from rag_ingest.types import Failure, Figure, PageMarkdown
+from rag_ingest.types import BBox, Failure, Figure, PageMarkdown, Span, TextBox
 
 if TYPE_CHECKING:
     from lancedb.table import Table
 
 __all__ = ["Ledger", "PageCounts"]
 
-_VOLATILE = {"seconds", "attempts", "updated_at", "source"}
+_CROPS = "figure_images"
+_VOLATILE = {"seconds", "attempts", "updated_at", "source", _CROPS}
 
 
 @dataclass(frozen=True)
@@ -46,7 +48,7 @@ class Ledger:
         where = (
             (col("doc_id") == lit(doc_id)) & (col("fingerprint") == lit(fingerprint)) & (col("state") == lit("done"))
         )
-        pages = [_to_page(row) for row in fetch(self.table, where, pages_schema().names)]
+        pages = [_to_page(row) for row in fetch(self.table, where, _without_crops())]
         return {page.number: page for page in sorted(pages, key=lambda page: page.number)}
 
     def write(self, results: Sequence[PageMarkdown | Failure], *, source: str, fingerprint: str, engine: str) -> int:
@@ -80,7 +82,15 @@ class Ledger:
         where = col("doc_id").isin(sorted({row["doc_id"] for row in rows})) & col("fingerprint").isin(
             sorted({row["fingerprint"] for row in rows})
         )
-        return {row["id"]: row for row in fetch(self.table, where, pages_schema().names)}
+        return {row["id"]: row for row in fetch(self.table, where, _without_crops())}
+
+    def figure_image(self, doc_id: str, page: int, fingerprint: str, number: int) -> bytes:
+        """The crop of a page's figure, counted from 1, where it is kept in this table; else empty."""
+        from lancedb.expr import col, lit
+
+        rows = fetch(self.table, col("id") == lit(f"{doc_id}:{page}:{fingerprint}"), [_CROPS])
+        images = rows[0][_CROPS] if rows else None
+        return bytes(images[number - 1]) if images and 0 < number <= len(images) else b""
 
     def counts(self, documents: Sequence[DocumentRecord]) -> PageCounts:
         """Counts the pages that belong to `documents`, and those of sources that no row speaks for yet.
@@ -108,6 +118,11 @@ class Ledger:
                 for row in failed.to_pylist()
             ]
         return PageCounts(by_state, tuple(failures))
+
+
+def _without_crops() -> list[str]:
+    """Crops are large and only asked for one by one."""
+    return [name for name in pages_schema().names if name != _CROPS]
 
 
 def _same(before: Mapping[str, Any], row: Mapping[str, Any]) -> bool:
@@ -138,6 +153,8 @@ def _failed(failure: Failure, fingerprint: str, engine: str) -> dict[str, Any]:
         "finish_reason": "error",
         "checks": "{}",
         "figures": "[]",
+        "boxes": [],
+        _CROPS: None,
         "seconds": 0.0,
         "stage": failure.stage,
         "error": storable(failure.reason),
@@ -145,7 +162,7 @@ def _failed(failure: Failure, fingerprint: str, engine: str) -> dict[str, Any]:
 
 
 def _done(page: PageMarkdown) -> dict[str, Any]:
-    figures = [{"placeholder": f.placeholder, "bbox": f.bbox} for f in page.figures]
+    figures = [{"placeholder": storable(f.placeholder), "bbox": f.bbox, "path": f.path} for f in page.figures]
     return {
         "fingerprint": page.fingerprint,
         "engine": page.engine,
@@ -154,15 +171,27 @@ def _done(page: PageMarkdown) -> dict[str, Any]:
         "finish_reason": page.finish_reason,
         "checks": json.dumps(dict(page.checks), sort_keys=True),
         "figures": json.dumps(figures),
+        "boxes": [{"start": b.span.start, "end": b.span.end, **_sides(b.bbox)} for b in page.boxes],
+        _CROPS: [f.image for f in page.figures] if any(f.image for f in page.figures) else None,
         "seconds": page.seconds,
         "stage": "",
         "error": "",
     }
 
 
+def _sides(bbox: BBox) -> dict[str, float]:
+    """As 32 bits hold them, so that the same page written again is the same row."""
+    return dict(zip(SIDES, struct.unpack("4f", struct.pack("4f", *bbox)), strict=True))
+
+
+def _box(row: Mapping[str, Any]) -> TextBox:
+    left, top, right, bottom = (row[name] for name in SIDES)
+    return TextBox(Span(row["start"], row["end"]), (left, top, right, bottom))
+
+
 def _to_page(row: Mapping[str, Any]) -> PageMarkdown:
     figures = [
-        Figure(f["placeholder"], tuple(f["bbox"]) if f["bbox"] is not None else None)
+        Figure(f["placeholder"], tuple(f["bbox"]) if f["bbox"] is not None else None, path=f.get("path", ""))
         for f in json.loads(row["figures"])
     ]
     return PageMarkdown(
@@ -175,4 +204,5 @@ def _to_page(row: Mapping[str, Any]) -> PageMarkdown:
         checks=json.loads(row["checks"]),
         figures=tuple(figures),
         seconds=row["seconds"],
+        boxes=tuple(_box(box) for box in row["boxes"] or ()),
     )

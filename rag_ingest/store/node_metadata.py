@@ -7,19 +7,25 @@ model sees the same. The struct's fields are fixed: an Arrow type that followed 
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from rag_ingest.errors import MissingExtraError
-from rag_ingest.types import Chunk
+from rag_ingest.store.schema import PAPER_COLUMNS, WITNESS_COLUMNS
+from rag_ingest.types import Chunk, PlacedFigure
 
 if TYPE_CHECKING:
     import pyarrow as pa
     from llama_index.core.schema import TextNode
 
-__all__ = ["chunk_to_node", "metadata_type", "node_metadata"]
+__all__ = ["chunk_to_node", "figure_json", "known_metadata", "metadata_type", "node_metadata"]
 
 _TEXTS = ("context", "title", "source", "headings", "pages", "kinds", "oversize")
+_KNOWN_TEXTS = ("verdict", *PAPER_COLUMNS, "categories", "bboxes", "figures")
+"""In a node only where there is something to say; `bboxes` and `figures` are JSON."""
+_READING = ("verdict", *WITNESS_COLUMNS)
 _ADDED = ("_node_content", "_node_type", "document_id", "doc_id", "ref_doc_id")
 
 
@@ -27,12 +33,15 @@ def metadata_type() -> pa.DataType:
     """The Arrow type of the struct: flat values that LlamaIndex's filters can name, and the node as JSON."""
     import pyarrow as pa
 
-    fields = [pa.field(name, pa.string()) for name in (*_TEXTS, *_ADDED)]
-    return pa.struct([pa.field("page", pa.int32()), *fields])
+    fields = [pa.field(name, pa.string()) for name in (*_TEXTS, *_KNOWN_TEXTS, *_ADDED)]
+    numbers = [pa.field(name, pa.int32()) for name in ("page", "year", "version")]
+    return pa.struct([*numbers, *(pa.field(name, pa.float64()) for name in WITNESS_COLUMNS), *fields])
 
 
-def node_metadata(chunk: Chunk, *, title: str, source: str) -> dict[str, Any]:
-    """One value of the struct.
+def node_metadata(
+    chunk: Chunk, *, title: str, source: str, paper: Mapping[str, Any] = MappingProxyType({})
+) -> dict[str, Any]:
+    """One value of the struct; `paper` is what `store.schema` has columns for.
 
     Raises:
         MissingExtraError: llama-index-core is not installed.
@@ -41,15 +50,17 @@ def node_metadata(chunk: Chunk, *, title: str, source: str) -> dict[str, Any]:
         from llama_index.core.vector_stores.utils import node_to_metadata_dict
     except ImportError as e:
         raise MissingExtraError("llama-index-core", "llamaindex") from e
-    node = chunk_to_node(chunk, title=title, source=source)
+    node = chunk_to_node(chunk, title=title, source=source, paper=paper)
     return dict(node_to_metadata_dict(node, remove_text=False, flat_metadata=True))
 
 
-def chunk_to_node(chunk: Chunk, *, title: str, source: str) -> TextNode:
+def chunk_to_node(
+    chunk: Chunk, *, title: str, source: str, paper: Mapping[str, Any] = MappingProxyType({})
+) -> TextNode:
     """A chunk as a LlamaIndex node; its id is the chunk's, its source node the document's content hash."""
     from llama_index.core.schema import TextNode
 
-    metadata = _flat(chunk, title, source)
+    metadata = {**_flat(chunk, title, source), **known_metadata(chunk, paper)}
     hidden = [name for name in metadata if name != "context" or not chunk.context]
     return TextNode(
         id_=chunk.chunk_id,
@@ -64,6 +75,33 @@ def chunk_to_node(chunk: Chunk, *, title: str, source: str) -> TextNode:
         end_char_idx=chunk.span.end,
         relationships=_relationships(chunk),
     )
+
+
+def known_metadata(chunk: Chunk, paper: Mapping[str, Any]) -> dict[str, Any]:
+    """What is known of the chunk's place, reading and paper: flat values, so that LlamaIndex's filters can name them.
+
+    `bboxes` is JSON, `[[page, left, top, right, bottom], …]`; `figures` is JSON, a list of objects with `page`,
+    `number`, `placeholder`, `caption`, `path` (relative to the knowledge base) and `bbox`.
+    """
+    known: dict[str, Any] = {name: chunk.metadata[name] for name in _READING if name in chunk.metadata}
+    known |= {name: value for name, value in paper.items() if value not in (None, "", [])}
+    if chunk.bboxes:
+        known["bboxes"] = json.dumps([[page, *(round(side, 1) for side in box)] for page, box in chunk.bboxes])
+    if chunk.figures:
+        known["figures"] = json.dumps([figure_json(figure) for figure in chunk.figures], ensure_ascii=False)
+    return known
+
+
+def figure_json(figure: PlacedFigure) -> dict[str, Any]:
+    """A figure for JSON."""
+    return {
+        "page": figure.page,
+        "number": figure.number,
+        "placeholder": figure.placeholder,
+        "caption": figure.caption,
+        "path": figure.path,
+        "bbox": None if figure.bbox is None else [round(side, 1) for side in figure.bbox],
+    }
 
 
 def _relationships(chunk: Chunk) -> dict[Any, Any]:

@@ -20,8 +20,16 @@ if TYPE_CHECKING:
 
 __all__ = ["DocumentRecord", "Identity", "chunks_schema", "documents_schema", "pages_schema"]
 
-SCHEMA_VERSION = "3"
-"""Of the tables; another one is refused. 2: chunks have links (`parent_id` to `sections`); 3: and `wider_text`."""
+SCHEMA_VERSION = "4"
+"""Of the tables; another one is refused. 2: chunks have links (`parent_id` to `sections`); 3: and `wider_text`; 4: and
+boxes, figures, witness scores and what is known of the paper, and pages have boxes and crops."""
+
+SIDES = ("left", "top", "right", "bottom")
+
+WITNESS_COLUMNS = ("witness_recall", "witness_precision", "witness_order", "witness_numbers")
+
+PAPER_COLUMNS = ("arxiv_id", "authors", "license", "doi", "published")
+"""Texts that a loader may know of a paper, beside `year`, `version` and categories."""
 
 DocumentState = Literal["done", "partial", "failed"]
 
@@ -120,7 +128,11 @@ def documents_schema() -> pa.Schema:
 
 
 def pages_schema() -> pa.Schema:
-    """`pages`: the ledger and OCR cache; `id` is `doc_id:page:fingerprint`, `seconds` the engine's wall time."""
+    """`pages`: the ledger and OCR cache; `id` is `doc_id:page:fingerprint`, `seconds` the engine's wall time.
+
+    `boxes` are those of `PageMarkdown`, in page points; `figure_images` the crops, in order of `figures`, where these
+    are kept here.
+    """
     import pyarrow as pa
 
     names = ["doc_id", "fingerprint", "engine", "state", "markdown", "finish_reason", "checks", "figures"]
@@ -132,8 +144,23 @@ def pages_schema() -> pa.Schema:
             pa.field("seconds", pa.float64()),
             pa.field("attempts", pa.int32()),
             pa.field("updated_at", pa.timestamp("us", tz="UTC")),
+            pa.field("boxes", pa.list_(pa.struct([*_integers("start", "end"), *_sides()]))),
+            pa.field("figure_images", pa.list_(pa.binary())),
         ]
     )
+
+
+def _integers(*names: str) -> list[pa.Field]:
+    import pyarrow as pa
+
+    return [pa.field(name, pa.int32()) for name in names]
+
+
+def _sides() -> list[pa.Field]:
+    """Of a box: page points, origin top-left."""
+    import pyarrow as pa
+
+    return [pa.field(name, pa.float32()) for name in SIDES]
 
 
 def chunks_schema(identity: Identity) -> pa.Schema:
@@ -146,13 +173,16 @@ def chunks_schema(identity: Identity) -> pa.Schema:
 
     `parent_id`, `previous_id`, `next_id`, `gap` and `sections` are a chunk's links (see `types.Chunk`): the texts of
     neighbours with the gaps between them are the document again. They are null where a foreign node has none.
+
+    `witness_recall` to `witness_numbers` and `verdict` are the worst of the chunk's pages, null where nothing is known;
+    `PAPER_COLUMNS` what the loader knows of the paper, `category_lines` one category a line.
     """
     import pyarrow as pa
 
     from rag_ingest.store.node_metadata import metadata_type
 
     texts = ["text", "context", "title", "source", "search_text", "wider_text"]
-    lines = ["page_lines", "heading_lines", "kind_lines"]
+    lines = ["page_lines", "heading_lines", "kind_lines", "category_lines", "metadata_lines"]
     links = ["parent_id", "previous_id", "next_id", "gap"]
     section = [pa.field("id", pa.string()), pa.field("start", pa.int64()), pa.field("end", pa.int64())]
     return pa.schema(
@@ -171,10 +201,25 @@ def chunks_schema(identity: Identity) -> pa.Schema:
             pa.field("token_count", pa.int32()),
             *(pa.field(name, pa.string()) for name in links),
             pa.field("sections", pa.list_(pa.struct(section))),
+            pa.field("bboxes", pa.list_(pa.struct([*_integers("page"), *_sides()]))),
+            pa.field("figures", pa.list_(pa.struct(_figure_fields()))),
+            *(pa.field(name, pa.float32()) for name in WITNESS_COLUMNS),
+            pa.field("verdict", pa.string()),
+            *(pa.field(name, pa.string()) for name in PAPER_COLUMNS),
+            *_integers("year", "version"),
             pa.field("metadata", metadata_type()),
         ],
         metadata=identity.to_metadata(),
     )
+
+
+def _figure_fields() -> list[pa.Field]:
+    """Of one `types.PlacedFigure`."""
+    import pyarrow as pa
+
+    texts = [pa.field(name, pa.string()) for name in ("placeholder", "caption", "path")]
+    box = pa.field("bbox", pa.struct(_sides()))
+    return [*_integers("page", "number"), pa.field("start", pa.int64()), pa.field("end", pa.int64()), *texts, box]
 
 
 _SURROGATES = re.compile("[\ud800-\udfff]")

@@ -6,9 +6,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from rag_ingest.errors import ConfigError
-from rag_ingest.store.schema import searchable
+from rag_ingest.store.schema import PAPER_COLUMNS, SIDES, WITNESS_COLUMNS, searchable
 from rag_ingest.store.where import parse_where
-from rag_ingest.types import SearchHit, Span
+from rag_ingest.types import BBox, PlacedFigure, SearchHit, Span
 
 if TYPE_CHECKING:
     import numpy as np
@@ -30,14 +30,28 @@ DEPTH = 50
 NPROBES, REFINE_FACTOR = 50, 10
 """An IVF_RQ index reaches recall 0.998 with these, and 0.44 with the defaults; without an index they do nothing."""
 
+_SCORE_DIGITS = 4
+"""Of a witness score, as in the ledger; the column holds 32 bits."""
+
 _DIGITS = 6
 """Of a cosine: the database and numpy differ beyond them, and equal chunks must tie."""
 
-_COLUMNS = ["id", "doc_id", "source", "title", "text", "context", "headings", "pages", "span_start", "span_end"]
+_KNOWN = [*WITNESS_COLUMNS, "verdict", *PAPER_COLUMNS, "year", "version"]
+_COLUMNS = [
+    *("id", "doc_id", "source", "title", "text", "context", "headings", "pages", "span_start", "span_end"),
+    *("bboxes", "figures", "category_lines", *_KNOWN),
+]
 
 
 def candidates(
-    table: Table, text: str, vector: NDArray[np.float32] | None, *, mode: SearchMode, k: int, where: str | Expr | None
+    table: Table,
+    text: str,
+    vector: NDArray[np.float32] | None,
+    *,
+    mode: SearchMode,
+    k: int,
+    where: str | Expr | None,
+    words_share: float = WORDS_SHARE,
 ) -> list[SearchHit]:
     """At least the `k` best chunks, where there are so many, best first; equal scores in order of chunk id.
 
@@ -51,6 +65,7 @@ def candidates(
             ("hybrid", where a chunk's words are those of the chunk before it too, see `store.wider`).
         k: how many are wanted.
         where: a filter as `store.where` reads it, or a ready expression.
+        words_share: of BM25 in the score of mode "hybrid".
 
     Raises:
         ConfigError: unknown mode, k below 1, a filter that can't be read, or no vector where one is needed.
@@ -67,7 +82,7 @@ def candidates(
         raise ConfigError(f"search mode {mode!r} needs the query's vector")
     near = _by_vector(table, vector, condition, depth)
     if mode == "hybrid":
-        near = fuse(near, _by_words(table, "wider_text", text, condition, depth, vector))
+        near = fuse(near, _by_words(table, "wider_text", text, condition, depth, vector), words_share)
     return [_to_hit(row) for row in near]
 
 
@@ -117,12 +132,15 @@ def _ordered(rows: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
     return sorted(rows, key=lambda row: (-row["score"], row["id"]))
 
 
-def fuse(near: Sequence[dict[str, Any]], worded: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+def fuse(
+    near: Sequence[dict[str, Any]], worded: Sequence[dict[str, Any]], words_share: float = WORDS_SHARE
+) -> list[dict[str, Any]]:
     """Rows of both searches by the weighted mean of cosine and BM25, each as a share of the best one.
 
     Args:
         near: by cosine, which is their score.
         worded: by BM25, which is their score, with their cosine. A row that is not among them counts as without words.
+        words_share: of BM25.
     """
     cosines = {row["id"]: round(row.get("cosine", row["score"]), _DIGITS) for row in (*worded, *near)}
     words = {row["id"]: row["score"] for row in worded}
@@ -130,7 +148,7 @@ def fuse(near: Sequence[dict[str, Any]], worded: Sequence[dict[str, Any]]) -> li
 
     def score(key: str) -> float:
         cosine = max(0.0, cosines[key]) / nearest if nearest > 0 else 0.0
-        return (1 - WORDS_SHARE) * cosine + WORDS_SHARE * (words.get(key, 0.0) / most if most > 0 else 0.0)
+        return (1 - words_share) * cosine + words_share * (words.get(key, 0.0) / most if most > 0 else 0.0)
 
     rows = {row["id"]: row for row in (*near, *worded)}
     return _ordered({**row, "score": score(key)} for key, row in rows.items())
@@ -148,4 +166,31 @@ def _to_hit(row: Mapping[str, Any]) -> SearchHit:
         pages=tuple(row["pages"]),
         score=float(row["score"]),
         span=Span(row["span_start"], row["span_end"]),
+        bboxes=tuple((box["page"], _box(box)) for box in row["bboxes"] or ()),
+        figures=tuple(_figure(figure) for figure in row["figures"] or ()),
+        metadata=_known(row),
     )
+
+
+def _box(sides: Mapping[str, float]) -> BBox:
+    left, top, right, bottom = (round(sides[name], 2) for name in SIDES)
+    return left, top, right, bottom
+
+
+def _figure(row: Mapping[str, Any]) -> PlacedFigure:
+    return PlacedFigure(
+        page=row["page"],
+        number=row["number"],
+        span=Span(row["start"], row["end"]),
+        placeholder=row["placeholder"],
+        bbox=None if row["bbox"] is None else _box(row["bbox"]),
+        caption=row["caption"],
+        path=row["path"],
+    )
+
+
+def _known(row: Mapping[str, Any]) -> dict[str, Any]:
+    known = {name: row[name] for name in _KNOWN if row[name] is not None}
+    known |= {name: round(known[name], _SCORE_DIGITS) for name in WITNESS_COLUMNS if name in known}
+    categories = (row["category_lines"] or "").split()
+    return {**known, "categories": categories} if categories else known

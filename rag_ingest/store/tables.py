@@ -99,12 +99,19 @@ def open_table(db: DBConnection, name: str) -> Table | None:
 
 
 def create_table(db: DBConnection, name: str, identity: Identity) -> Table:
-    """Makes a table where it is missing, and completes one that a killed process left half made."""
+    """Makes a table where it is missing, and completes one that a killed process left half made.
+
+    Columns that an older version's table lacks are added, all null.
+    """
+    import pyarrow as pa
+
     table = open_table(db, name)
+    schemas = {"documents": documents_schema, "pages": pages_schema}
+    schema = schemas[name]() if name in schemas else chunks_schema(identity)
     if table is None:
-        schemas = {"documents": documents_schema, "pages": pages_schema}
-        schema = schemas[name]() if name in schemas else chunks_schema(identity)
         table = db.create_table(name, schema=schema, exist_ok=True)
+    if lacking := [field for field in schema if field.name not in table.schema.names]:
+        table.add_columns(pa.schema(lacking))
     if not any("primary-key" in key.decode() for key in table.schema.field(KEYS[name]).metadata or {}):
         table.set_unenforced_primary_key(KEYS[name])
     return table

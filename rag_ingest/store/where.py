@@ -46,6 +46,20 @@ FIELDS: Mapping[str, tuple[Kind, str]] = {
     "token_count": ("number", "token_count"),
     "span_start": ("number", "span_start"),
     "span_end": ("number", "span_end"),
+    "verdict": ("text", "verdict"),
+    "witness_recall": ("number", "witness_recall"),
+    "witness_precision": ("number", "witness_precision"),
+    "witness_order": ("number", "witness_order"),
+    "witness_numbers": ("number", "witness_numbers"),
+    "category": ("lines", "category_lines"),
+    "categories": ("lines", "category_lines"),
+    "year": ("number", "year"),
+    "version": ("number", "version"),
+    "arxiv_id": ("text", "arxiv_id"),
+    "authors": ("text", "authors"),
+    "license": ("text", "license"),
+    "doi": ("text", "doi"),
+    "published": ("text", "published"),
 }
 """Name -> (how it is compared, column of the `chunks` table)."""
 

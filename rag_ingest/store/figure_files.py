@@ -1,0 +1,88 @@
+"""Crops of figures as files in the knowledge base's folder, or under its URI."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from rag_ingest.errors import MissingExtraError
+from rag_ingest.types import PageMarkdown
+
+__all__ = ["FigureFiles"]
+
+
+class FigureFiles:
+    """Files are written before the ledger's row that names them, so that what a row names is there.
+
+    Args:
+        uri: of the knowledge base.
+    """
+
+    def __init__(self, uri: str) -> None:
+        self.uri = uri.rstrip("/") if "://" in uri else str(Path(uri).expanduser().absolute())
+
+    def write(self, page: PageMarkdown) -> PageMarkdown:
+        """Writes the crops that have a path; the page comes back without their bytes.
+
+        Raises:
+            OSError: a file can't be written.
+        """
+        for figure in page.figures:
+            if figure.image and figure.path:
+                self._write(figure.path, figure.image)
+        figures = (replace(figure, image=b"") if figure.path else figure for figure in page.figures)
+        return replace(page, figures=tuple(figures))
+
+    def absolute(self, path: str) -> str:
+        """Where a crop lies; an empty path stays empty."""
+        return f"{self.uri}/{path}" if path else ""
+
+    def read(self, path: str) -> bytes:
+        """A crop.
+
+        Raises:
+            OSError: it is not there.
+        """
+        if "://" not in self.uri:
+            return Path(self.uri, path).read_bytes()
+        files, root = self._remote()
+        return bytes(files.cat_file(f"{root}/{path}"))
+
+    def remove(self, doc_ids: Iterable[str]) -> None:
+        """Removes every crop of these documents; those that have none cost nothing."""
+        for doc_id in doc_ids:
+            folder = f"figures/{doc_id[:2]}/{doc_id}"
+            if "://" not in self.uri:
+                _remove_folder(Path(self.uri, folder))
+            else:
+                files, root = self._remote()
+                if files.exists(f"{root}/{folder}"):
+                    files.rm(f"{root}/{folder}", recursive=True)
+
+    def _write(self, path: str, image: bytes) -> None:
+        if "://" not in self.uri:
+            target = Path(self.uri, path)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_bytes(image)
+            return
+        files, root = self._remote()
+        files.makedirs(f"{root}/{path.rpartition('/')[0]}", exist_ok=True)
+        files.pipe_file(f"{root}/{path}", image)
+
+    def _remote(self) -> tuple[Any, str]:
+        import fsspec
+
+        try:
+            files, root = fsspec.core.url_to_fs(self.uri)
+        except ImportError as e:
+            raise MissingExtraError(e.name or "fsspec", "s3") from e
+        return files, str(root).rstrip("/")
+
+
+def _remove_folder(folder: Path) -> None:
+    import shutil
+
+    if folder.is_dir():
+        shutil.rmtree(folder)

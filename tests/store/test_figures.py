@@ -1,0 +1,120 @@
+"""Crops of figures: in files or in the table, and found from a search hit; boxes and scores of chunks, and filters."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from rag_ingest.errors import StoreError
+from rag_ingest.store.knowledge_base import DocumentRecord, KnowledgeBase
+from rag_ingest.types import Chunk, Figure, PageMarkdown, PlacedFigure, Span, TextBox
+
+DOC = "d" * 64
+BOX = (10.0, 20.5, 300.25, 200.125)
+FILE = f"figures/dd/{DOC}/f/0001-1.png"
+
+
+def make(folder: Path) -> KnowledgeBase:
+    return KnowledgeBase.open(folder, embedder_name="toy@1", dimension=4, create=True)
+
+
+def page(path: str, image: bytes = b"crop") -> PageMarkdown:
+    boxes = (TextBox(Span(0, 3), (1.1, 2.2, 3.3, 4.4)), TextBox(Span(4, 9), BOX))
+    return PageMarkdown(DOC, 1, "# x", "e", "f", figures=(Figure("image_1.png", BOX, image, path),), boxes=boxes)
+
+
+def chunk(number: int, path: str, **metadata: object) -> Chunk:
+    figure = PlacedFigure(1, 1, Span(0, 4), "image_1.png", BOX, 'Figure 1: It\'s "so".', path)
+    return Chunk(
+        chunk_id=f"c{number}",
+        doc_id=DOC,
+        text=f"words {number}",
+        context="",
+        span=Span(number, number + 1),
+        headings=(),
+        pages=(1,),
+        kinds=(),
+        token_count=2,
+        bboxes=((1, BOX),) if number else (),
+        figures=(figure,) if number else (),
+        metadata=metadata,
+    )
+
+
+def write(kb: KnowledgeBase, path: str, *chunks: Chunk, **paper: object) -> None:
+    kb.write_pages([page(path)], source="/a.pdf", fingerprint="f", engine="e")
+    record = DocumentRecord("/a.pdf", DOC, engine="e", ocr_fingerprint="f", chunk_count=len(chunks), metadata=paper)
+    kb.replace_document(record, chunks, np.ones((len(chunks), 4), np.float32))
+
+
+@pytest.mark.parametrize("path", [FILE, ""])
+def test_the_crop_of_a_hit_is_found_again_in_file_or_table(tmp_path: Path, path: str) -> None:
+    with make(tmp_path / "kb") as kb:
+        write(kb, path, chunk(0, path), chunk(1, path))
+    assert (tmp_path / "kb" / FILE).is_file() == bool(path)
+    with KnowledgeBase.open(tmp_path / "kb") as kb:
+        hits = {hit.chunk_id: hit for hit in kb.search("words", None, mode="text")}
+        assert hits["c0"].figures == hits["c0"].bboxes == ()
+        (figure,) = hits["c1"].figures
+        assert figure.path == (str(tmp_path / "kb" / FILE) if path else "")
+        assert (figure.caption, figure.bbox, figure.page) == ('Figure 1: It\'s "so".', (10.0, 20.5, 300.25, 200.12), 1)
+        assert [page for page, _ in hits["c1"].bboxes] == [1]
+        assert hits["c1"].bboxes[0][1] == pytest.approx(BOX, abs=0.01)
+        assert kb.figure_image(DOC, figure) == b"crop"
+
+
+def test_a_crop_whose_file_is_gone_is_said(tmp_path: Path) -> None:
+    with make(tmp_path / "kb") as kb:
+        write(kb, FILE, chunk(1, FILE))
+        (tmp_path / "kb" / FILE).unlink()
+        (hit,) = kb.search("words", None, mode="text")
+        with pytest.raises(StoreError, match="figures can't be read"):
+            kb.figure_image(DOC, hit.figures[0])
+
+
+@pytest.mark.parametrize("path", [FILE, ""])
+def test_a_page_comes_back_with_its_boxes_and_writing_it_again_changes_nothing(tmp_path: Path, path: str) -> None:
+    with make(tmp_path / "kb") as kb:
+        for _ in range(2):
+            kb.write_pages([page(path)], source="/a.pdf", fingerprint="f", engine="e")
+        assert kb._tables["pages"].version == make(tmp_path / "kb")._tables["pages"].version
+        before = kb._tables["pages"].version
+        kb.write_pages([page(path)], source="/a.pdf", fingerprint="f", engine="e")
+        assert kb._tables["pages"].version == before
+        found = kb.done_pages(DOC, "f")[1]
+    assert [box.span for box in found.boxes] == [Span(0, 3), Span(4, 9)]
+    assert found.boxes[0].bbox == pytest.approx((1.1, 2.2, 3.3, 4.4))
+    assert found.figures == (Figure("image_1.png", BOX, path=path),)
+
+
+def test_scores_and_what_is_known_of_the_paper_are_filters(tmp_path: Path) -> None:
+    with make(tmp_path / "kb") as kb:
+        sure = chunk(0, "", verdict="ok", witness_recall=0.99, witness_numbers=1.0)
+        unsure = chunk(1, "", verdict="doubtful", witness_recall=0.7, witness_numbers=0.5)
+        paper = {"year": 2020, "categories": ["cs.CL", "math.PR"], "license": "CC BY 4.0", "arxiv_id": "2001.00001"}
+        write(kb, "", sure, unsure, **paper)
+
+        def found(where: str) -> list[str]:
+            return sorted(hit.chunk_id for hit in kb.search("words", None, mode="text", where=where))
+
+        assert found("witness_recall >= 0.9") == ["c0"]
+        assert found("verdict = 'doubtful' and witness_numbers < 0.9") == ["c1"]
+        assert found("not verdict in ('ok', 'blank')") == ["c1"]
+        assert found("categories contains 'cs.cl' and year >= 2020") == ["c0", "c1"]
+        assert found("category = 'cs.CL' and license contains 'by'") == ["c0", "c1"]
+        assert found("category = 'cs' or year < 2020 or arxiv_id = 'x'") == []
+        hits = {hit.chunk_id: hit for hit in kb.search("words", None, mode="text")}
+        assert hits["c1"].metadata == {
+            **{"verdict": "doubtful", "witness_recall": 0.7, "witness_numbers": 0.5},
+            **paper,
+        }
+
+
+def test_metadata_of_any_kind_costs_no_document(tmp_path: Path) -> None:
+    odd = {"year": "MMXX", "categories": 7, "authors": ["A. B", "C. D"], "doi": {"x": 1}, "version": 2**40}
+    with make(tmp_path / "kb") as kb:
+        write(kb, "", chunk(0, ""), **odd)
+        (hit,) = kb.search("words", None, mode="text")
+        assert hit.metadata == {"authors": "A. B; C. D"}
