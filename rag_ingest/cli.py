@@ -123,6 +123,7 @@ def ingest(
 def _ingest(paths: list[str], db: Path, options: Config, as_json: bool) -> None:
     from rag_ingest.console import IngestProgress, print_ingest_report
     from rag_ingest.load.discover import find_sources
+    from rag_ingest.load.media import holds_others
     from rag_ingest.types import Source
 
     found = list(find_sources(paths))
@@ -132,7 +133,8 @@ def _ingest(paths: list[str], db: Path, options: Config, as_json: bool) -> None:
         )
     from rag_ingest.api import ingest as run
 
-    with IngestProgress(len(found)) as progress:
+    dumps = any(isinstance(item, Source) and holds_others(item) for item in found)
+    with IngestProgress(0 if dumps else len(found)) as progress:
         report = run(found, db, config=options, progress=progress)
     if as_json:
         _print_json(report.as_json())

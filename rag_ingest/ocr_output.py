@@ -10,6 +10,7 @@ from rag_ingest.config import Config
 from rag_ingest.console import OcrProgress, print_failures
 from rag_ingest.errors import ConfigError
 from rag_ingest.load.discover import find_sources
+from rag_ingest.load.media import holds_others
 from rag_ingest.pipeline import Pipeline
 from rag_ingest.report import EngineChosen
 from rag_ingest.stages import PageResult
@@ -41,13 +42,14 @@ def write_markdown(paths: Sequence[str], output: Path | None, config: Config) ->
             "nothing to read: " + "; ".join(f"{i.source}: {i.reason}" for i in found if isinstance(i, Failure))
         )
     to_file = output is not None and not output.is_dir() and output.suffix.lower() in (".md", ".markdown", ".txt")
-    if to_file and len(sources) > 1:
-        raise ConfigError(f"{len(sources)} documents can't go into one file: give a folder instead of {output}")
+    several = len(sources) > 1 or any(map(holds_others, sources))
+    if to_file and several:
+        raise ConfigError(f"several documents can't go into one file: give a folder instead of {output}")
     if output is not None:
         _prepare(output.parent if to_file else output)
     failures: list[Failure] = []
     taken: set[str] = set()
-    with Pipeline(config) as pipeline, OcrProgress(len(found)) as progress:
+    with Pipeline(config) as pipeline, OcrProgress(0 if any(map(holds_others, sources)) else len(found)) as progress:
         progress(EngineChosen(pipeline.engine.name, pipeline.engine_reason))
         for item in pipeline.pages(found):
             if isinstance(item, Failure):
@@ -59,8 +61,8 @@ def write_markdown(paths: Sequence[str], output: Path | None, config: Config) ->
             progress.document(document.source, results)
             text = markdown_with_markers(results)
             if output is None:
-                header = f"<!-- source: {document.source} -->\n\n" if len(sources) > 1 else ""
-                sys.stdout.write(header + text + ("\n" if len(sources) > 1 else ""))
+                header = f"<!-- source: {document.source} -->\n\n" if several else ""
+                sys.stdout.write(header + text + ("\n" if several else ""))
                 sys.stdout.flush()
             else:
                 target = output if to_file else output / _free_name(document.source, taken)

@@ -29,6 +29,7 @@ EMBEDDERS: Mapping[str, str] = {
 LOADERS: Mapping[str, str] = {
     "pdf": "rag_ingest.load.pdf:PdfLoader",
     "image": "rag_ingest.load.image:ImageLoader",
+    "arxiv": "rag_ingest.load.arxiv:ArxivLoader",
 }
 
 RUNNERS: Mapping[str, str] = {

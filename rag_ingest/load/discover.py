@@ -13,6 +13,7 @@ from urllib.request import url2pathname
 from rag_ingest.errors import LoadError
 from rag_ingest.load.fetch import filesystem, is_remote, one_line
 from rag_ingest.load.media import HEAD_BYTES, SUFFIXES, media_by_content, media_by_suffix
+from rag_ingest.load.member_uri import member_uri, split_member
 from rag_ingest.types import Failure, Source
 
 _KNOWN = " ".join(SUFFIXES)
@@ -25,7 +26,8 @@ def find_sources(paths: Sequence[str | os.PathLike[str]]) -> Iterator[Source | F
 
     A file that is named is taken whatever its suffix, and its content decides the medium. Folders (with all below,
     hidden names left out) and globs (`papers/**/*.pdf`) give files with a known suffix only. URLs are read through
-    fsspec: `s3://bucket/papers`, `memory://a/*.pdf`, `https://…`.
+    fsspec: `s3://bucket/papers`, `memory://a/*.pdf`, `https://…`. A dump is one source, whatever it holds, and
+    `…/arXiv_pdf_2301_001.tar!/2301/2301.00001.pdf` one paper of it.
 
     Yields:
         A `Source`, its uri absolute for local files and as given for URLs; or a `Failure` of stage "load" for a path
@@ -49,11 +51,20 @@ def _find(given: str) -> Iterator[Source | Failure]:
     if given.startswith(_LOCAL_URL):
         given = url2pathname(given.removeprefix(_LOCAL_URL).removeprefix("localhost"))
     try:
+        if (inside := split_member(given)) and (is_remote(given) or not Path(given).is_file()):
+            yield from _find_member(*inside)
+            return
         yield from _find_remote(given) if is_remote(given) else _find_local(given)
     except LoadError as error:
         yield _failure(given, str(error))
     except OSError as error:
         yield _failure(given, f"can't be read: {one_line(error)}")
+
+
+def _find_member(archive: str, name: str) -> Iterator[Source | Failure]:
+    """One paper of a dump; whether it is in there is the loader's to say."""
+    for found in _find_remote(archive) if is_remote(archive) else _find_local(archive):
+        yield Source(member_uri(found.uri, name), found.media) if isinstance(found, Source) else found
 
 
 def _find_local(given: str) -> Iterator[Source | Failure]:
@@ -125,6 +136,8 @@ def _named(uri: str, head: bytes) -> Source | Failure:
     if not head:
         return _failure(uri, "file is empty")
     media = media_by_content(head)
+    if media == "arxiv" and media_by_suffix(uri) != "arxiv":
+        return _failure(uri, "a tar archive, whose name must end in .tar")
     return Source(uri, media) if media else _failure(uri, f"not a PDF or image: starts with {head[:8]!r}")
 
 

@@ -15,7 +15,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import cast
 
-from rag_ingest.errors import RagIngestError, StoreError
+from rag_ingest.errors import LoadError, RagIngestError, StoreError
+from rag_ingest.load.arxiv_dumps import member_sha256
+from rag_ingest.load.member_uri import file_of, split_member
 from rag_ingest.parse.document import assemble
 from rag_ingest.pipeline import Paths, Pipeline
 from rag_ingest.report import DocumentOutcome, DocumentReport, EngineChosen, IngestReport
@@ -61,13 +63,15 @@ def run(pipeline: Pipeline, paths: Paths, db: str, progress: Progress) -> Ingest
 
 
 def _still_has(source: str, doc_id: str) -> bool:
-    """Whether a local file has this content now; a remote one is believed to."""
+    """Whether a local file, or a paper in a local dump, has this content now; a remote one is believed to."""
     if "://" in source:
         return True
     try:
+        if split_member(source):
+            return member_sha256(source) == doc_id
         with Path(source).open("rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest() == doc_id
-    except OSError:
+    except (OSError, LoadError):
         return False
 
 
@@ -146,7 +150,7 @@ class _Writer:
 
     def source_failed(self, failure: Failure) -> None:
         """Records a source that gave no document; a path that leads nowhere is only reported."""
-        if "://" in failure.source or Path(failure.source).is_file():
+        if "://" in failure.source or Path(file_of(failure.source)).is_file():
             self.kb.write_source_failure(failure)
         self.report.failures.append(failure)
         self._done(DocumentReport(failure.source, failure.doc_id, "", "failed"))
