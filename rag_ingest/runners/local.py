@@ -54,6 +54,7 @@ def run(pipeline: Pipeline, paths: Paths, db: str, progress: Progress) -> Ingest
             with closing(writer.stream(paths)) as items:
                 for item in items:
                     writer.source_failed(item) if isinstance(item, Failure) else writer.document_read(*item)
+            writer.forget_mended(paths)
         except KeyboardInterrupt:
             report.interrupted = True
         if report.chunks:
@@ -93,6 +94,7 @@ class _Writer:
         self.progress = progress
         self.marks = (pipeline.ocr_fingerprint, pipeline.split_fingerprint, pipeline.embedder.name)
         self.first: dict[str, str] = {}  # doc_id -> the source that stands for it in this run
+        self.dumps: set[str] = set()  # of which papers came
 
     def stream(self, paths: Paths) -> Generator[tuple[Work, list[PageResult]] | Failure]:
         pages_ahead = 2 * max(4, self.pipeline.engine.batch_size)
@@ -155,8 +157,17 @@ class _Writer:
         self.report.failures.append(failure)
         self._done(DocumentReport(failure.source, failure.doc_id, "", "failed"))
 
+    def forget_mended(self, paths: Paths) -> None:
+        """A dump is no document that would replace what was recorded of it, for example that it was cut off."""
+        given = {str(getattr(path, "uri", path)) for path in paths}
+        in_part = {file_of(uri) for uri in given if split_member(uri)} - given
+        for dump in sorted(self.dumps - in_part - {failure.source for failure in self.report.failures}):
+            self.kb.forget_failure(dump)
+
     def document_read(self, work: Work, results: Sequence[PageResult]) -> None:
         """Parses, splits, embeds and stores one document; whatever goes wrong costs that document alone."""
+        if split_member(work.document.source):
+            self.dumps.add(file_of(work.document.source))
         if work.skip:
             self._skip(work)
             return

@@ -76,6 +76,14 @@ class Documents:
             before = DocumentRecord(source=failure.source, doc_id=failure.doc_id)
         return self.write([replace(before, state="failed", stage=failure.stage, error=failure.reason)])
 
+    def forget_failure(self, source: str) -> None:
+        """Removes the row of a source that failed and gave no document."""
+        from lancedb.expr import col, lit
+
+        found = self.of_source(source)
+        if found is not None and found.state == "failed" and not found.chunk_count:
+            self.table.delete(col("source") == lit(source_key(source)))
+
 
 def _to_row(record: DocumentRecord) -> dict[str, Any]:
     row = asdict(record)

@@ -243,6 +243,11 @@ class KnowledgeBase:
         with foreign_errors(f"{self.uri}: documents can't be written"):
             self._committed("documents", self._documents.write_failure(failure))
 
+    def forget_failure(self, source: str) -> None:
+        """Drops what `write_source_failure` recorded of a source that gave no document, if anything."""
+        with foreign_errors(f"{self.uri}: documents can't be written"):
+            self._documents.forget_failure(source)
+
     def failures(self) -> list[Failure]:
         """Every source and page that failed last time, by source and page."""
         return list(self.status().failures)

@@ -11,9 +11,10 @@ import lancedb
 import pytest
 from typer.testing import CliRunner
 
-from rag_ingest.api import ingest, ocr
+from rag_ingest.api import ingest, ocr, search
 from rag_ingest.cli import app
 from rag_ingest.config import load_config
+from rag_ingest.store.knowledge_base import KnowledgeBase
 from rag_ingest.types import Failure, PageMarkdown
 from tests.load.dumps import record, regular, special, tar_of, write_metadata
 
@@ -99,6 +100,35 @@ def test_an_interrupted_run_that_goes_on_gives_the_same_rows(clean, folder, conf
     assert ingest([folder], db, config=config, progress=stop).interrupted
     assert not ingest([folder], db, config=config).interrupted
     assert rows(db) == rows(clean[0])
+
+
+def test_a_dump_that_was_cut_off_and_is_whole_now_failed_no_more(config, tmp_path, contents):
+    dump, db = tmp_path / "arXiv_pdf_2301_001.tar", tmp_path / "kb"
+    whole = tar_of([regular(name, content) for name, content in zip(PAPERS, contents, strict=True)])
+    dump.write_bytes(whole[: whole.index(PAPERS[2].encode()) + 700])
+    assert ingest([dump], db, config=config).documents == {"added": 2, "failed": 1}
+    with KnowledgeBase.open(str(db)) as kb:
+        assert [failure.source for failure in kb.failures()] == [str(dump)]
+    assert ingest([f"{dump}!/{PAPERS[0]}"], db, config=config).documents == {"unchanged": 1}
+    with KnowledgeBase.open(str(db)) as kb:
+        assert kb.failures()
+    dump.write_bytes(whole)
+    assert ingest([dump], db, config=config).documents == {"added": 1, "unchanged": 2}
+    with KnowledgeBase.open(str(db)) as kb:
+        assert kb.failures() == []
+    assert len(rows(db)["documents"]) == 3
+
+
+def test_chunks_are_found_by_what_arxiv_knows_of_a_paper(clean, folder):
+    db, _ = clean
+    tar = folder / "arXiv_pdf_2301_001.tar"
+    for where, name in (
+        ("year = 2022 and categories = 'cs.LG'", PAPERS[0]),
+        ("categories = 'hep-ph'", PAPERS[1]),
+        ("year < 2001", PAPERS[2]),
+        ("arxiv_id = 'astro-ph/0001001'", PAPERS[2]),
+    ):
+        assert {hit.source for hit in search("page", db, mode="text", where=where)} == {f"{tar}!/{name}"}
 
 
 def test_one_paper_in_two_dumps_is_stored_once(config, tmp_path, contents):
