@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import asdict, replace
 from functools import cached_property
@@ -159,15 +159,22 @@ class Pipeline:
         for item in collect(self.recognize(self.read(paths))):
             yield item if isinstance(item, Failure) else (item[0].document, item[1])
 
-    def documents(self, paths: Paths) -> Iterator[Document | Failure]:
-        """Load, OCR and parse: one `Document` a paper, and the failures on the way."""
+    def documents(
+        self, paths: Paths, keep: Callable[[PageMarkdown], PageMarkdown] | None = None
+    ) -> Iterator[Document | Failure]:
+        """Load, OCR and parse: one `Document` a paper, and the failures on the way.
+
+        Args:
+            paths: see `Paths`.
+            keep: is given each page before it is joined, and gives it back: where crops of figures can be put aside.
+        """
         for item in self.pages(paths):
             if isinstance(item, Failure):
                 yield item
                 continue
             document, results = item
             yield from (r for r in results if isinstance(r, Failure))
-            pages = [r for r in results if isinstance(r, PageMarkdown)]
+            pages = [keep(r) if keep else r for r in results if isinstance(r, PageMarkdown)]
             if pages:
                 yield assemble(document, pages)
 

@@ -14,6 +14,7 @@ from llama_index.core.schema import Document as LlamaDocument
 from llama_index.core.utils import get_tqdm_iterable
 
 from rag_ingest.embed.bundled import bundled_token_counter
+from rag_ingest.llamaindex.places import PLACES, with_places
 from rag_ingest.llamaindex.reader import ABSTRACT, INTERNAL_KEYS, PAGE_SPANS
 from rag_ingest.llamaindex.sections import section_nodes
 from rag_ingest.parse.document import parse_markdown
@@ -29,7 +30,9 @@ class MarkdownStructureNodeParser(NodeParser):
 
     What LlamaIndex embeds for a node, `get_content(MetadataMode.EMBED)`, is the chunk's context (heading path, repeated
     table header) and its text: at most `max_tokens` by `count_tokens`. All other metadata, the document's included,
-    is kept out of the embedding. Node metadata: `headings`, `pages`, `kinds`, `context`, and the document's own.
+    is kept out of the embedding. Node metadata: `headings`, `pages`, `kinds`, `context`, and the document's own; where
+    they are known, `bboxes` and `figures` (JSON, see `store.node_metadata.known_metadata`), `verdict` and the scores
+    `witness_recall`, `witness_precision`, `witness_order` and `witness_numbers`.
 
     A node's PARENT is the smallest section that holds it, given as a node of its own with `include_parents`: its text
     is the section's, its CHILD nodes are the chunks and sections right below. PREVIOUS and NEXT join the chunks of a
@@ -65,6 +68,7 @@ class MarkdownStructureNodeParser(NodeParser):
         document = parse_markdown(
             text, doc_id=doc_id, page_spans=tuple(PageSpan(n, Span(start, end)) for n, start, end in spans)
         )
+        document = with_places(document, str(node.metadata.get(PLACES) or ""))
         counter = self.count_tokens or bundled_token_counter()
         chunks = list(split(document, SplitOptions(**self.split_settings), counter, self.max_tokens))
         above = section_nodes(document, chunks) if self.include_parents else []
@@ -88,7 +92,7 @@ class MarkdownStructureNodeParser(NodeParser):
                 node.relationships.pop(relationship, None)
             if self.include_prev_next_rel:
                 node.relationships.update(neighbours)
-            for key in (PAGE_SPANS, ABSTRACT):
+            for key in (PAGE_SPANS, PLACES, ABSTRACT):
                 node.metadata.pop(key, None)
             node.excluded_embed_metadata_keys = [key for key in node.metadata if key != "context"]
             own = [key for key in node.metadata if key in (*INTERNAL_KEYS, "context")]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from os import PathLike
 from pathlib import PurePosixPath
 from typing import Any
@@ -15,7 +16,9 @@ from llama_index.core.schema import Document as LlamaDocument
 
 from rag_ingest.config import load_config
 from rag_ingest.errors import LoadError
+from rag_ingest.llamaindex.places import PLACES, places_json
 from rag_ingest.pipeline import Pipeline
+from rag_ingest.store.figure_files import FigureFiles
 from rag_ingest.types import Document, Failure
 
 log = logging.getLogger(__name__)
@@ -26,14 +29,18 @@ PAGE_SPANS = "page_spans"
 ABSTRACT = "abstract"
 """Metadata key of a paper's abstract: kept with the document, not copied to each of its nodes."""
 
-INTERNAL_KEYS = ["doc_id", PAGE_SPANS, "failed_pages", ABSTRACT]
+INTERNAL_KEYS = ["doc_id", PAGE_SPANS, PLACES, "failed_pages", ABSTRACT]
 
 
 class LightOnOCRReader(BasePydanticReader):
     """Reads PDFs and images with LightOnOCR, or any other engine of the package.
 
     A document's `id_` is the sha256 of the file, so that a docstore recognises a file that it knows. Its metadata holds
-    `source`, `file_name`, `title`, `page_count`, `engine`, and `page_spans` for `MarkdownStructureNodeParser`.
+    `source`, `file_name`, `title`, `page_count`, `engine`, and `page_spans` and `places` (boxes, figures, and how far
+    each page can be trusted) for `MarkdownStructureNodeParser`, which gives each node its own.
+
+    With `figures_folder`, figures whose boxes the engine knows are cut out of their pages into files there, and the
+    nodes that show one have its path in their metadata's `figures`.
 
     A page that fails is left out, logged, and listed in the metadata's `failed_pages`; a source that fails is logged
     and skipped, or raises where it was the only one.
@@ -43,6 +50,7 @@ class LightOnOCRReader(BasePydanticReader):
     engine: str = Field(default="auto", description="auto, lightonocr, server, layout or textlayer")
     config_file: str | None = Field(default=None, description="TOML file with options of every stage")
     settings: list[str] = Field(default_factory=list, description="Options, e.g. 'ocr.model=/models/mine'")
+    figures_folder: str | None = Field(default=None, description="Where crops of figures go; none are made without it")
 
     @classmethod
     def class_name(cls) -> str:
@@ -65,10 +73,12 @@ class LightOnOCRReader(BasePydanticReader):
         wanted = [paths] if isinstance(paths, str | PathLike) else list(paths)
         engine = None if self.engine == "auto" else self.engine
         config = load_config(self.config_file, self.settings, engine=engine)
+        files = FigureFiles(self.figures_folder) if self.figures_folder else None
+        config = replace(config, figures=replace(config.figures, keep="files" if files else "none"))
         lost: list[Failure] = []
         loaded = 0
         with Pipeline(config) as pipeline:
-            for item in pipeline.documents(wanted):
+            for item in pipeline.documents(wanted, files.write_absolute if files else None):
                 if isinstance(item, Failure):
                     log.warning("%s%s: %s", item.source, f" page {item.page}" if item.page else "", item.reason)
                     lost.append(item)
@@ -92,6 +102,7 @@ class LightOnOCRReader(BasePydanticReader):
             "page_count": len(spans) + len(failed),
             "engine": engine,
             PAGE_SPANS: json.dumps(spans),
+            **({PLACES: places} if (places := places_json(document)) else {}),
             **({"failed_pages": json.dumps(failed)} if failed else {}),
             **extra,
         }

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 from llama_index.core.schema import BaseNode, MetadataMode, NodeRelationship, RelatedNodeInfo, TextNode
 from llama_index.core.vector_stores.utils import node_to_metadata_dict
 
+from rag_ingest.llamaindex.columns import known_columns
+from rag_ingest.store.metadata_lines import metadata_lines
 from rag_ingest.store.schema import searchable, storable
 from rag_ingest.store.wider import widened
 
@@ -57,7 +59,9 @@ def node_row(node: BaseNode, texts: Mapping[str, str]) -> dict[str, Any]:
         "span_end": (start or 0) + len(text),
         "token_count": None,
         **links,
-        "metadata": {**{key: _text(value) for key, value in struct.items()}, "page": min(pages, default=None)},
+        **known_columns(metadata),
+        "metadata": {**struct, "page": min(pages, default=None)},
+        "metadata_lines": metadata_lines(struct),
     }
 
 
@@ -79,16 +83,30 @@ def _links(node: BaseNode) -> dict[str, Any]:
 
 
 def arrow_rows(rows: Iterable[Mapping[str, Any]], schema: pa.Schema) -> pa.Table:
-    """Keys of `metadata` that the table's struct lacks live on in its `_node_content`."""
+    """Keys of `metadata` that the table's struct lacks, or has with another type, live on in its `_node_content`."""
     import pyarrow as pa
 
-    fields = {field.name for field in schema.field("metadata").type}
-    known = [{**row, "metadata": {k: v for k, v in row["metadata"].items() if k in fields}} for row in rows]
+    kind = schema.field("metadata").type
+    known = [{**row, "metadata": {f.name: _fitted(row["metadata"].get(f.name), f.type) for f in kind}} for row in rows]
     return pa.Table.from_pylist(known, schema=schema)
 
 
+def _fitted(value: Any, kind: pa.DataType) -> Any:
+    import pyarrow as pa
+
+    if pa.types.is_string(kind):
+        return _text(value)
+    try:
+        pa.scalar(value, kind)
+    except (pa.ArrowException, TypeError, ValueError, OverflowError):
+        return None
+    return value
+
+
 def _text(value: Any) -> str | None:
-    return value if value is None or isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
+    if value is None or isinstance(value, str):
+        return value and storable(value)
+    return storable(json.dumps(value, ensure_ascii=False, default=str))
 
 
 def _numbers(value: Any) -> list[int]:

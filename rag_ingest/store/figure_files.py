@@ -35,9 +35,15 @@ class FigureFiles:
         figures = (replace(figure, image=b"") if figure.path else figure for figure in page.figures)
         return replace(page, figures=tuple(figures))
 
+    def write_absolute(self, page: PageMarkdown) -> PageMarkdown:
+        """Writes the crops likewise; the page's paths come back absolute, for those who have no knowledge base."""
+        written = self.write(page)
+        figures = (replace(figure, path=self.absolute(figure.path)) for figure in written.figures)
+        return replace(written, figures=tuple(figures))
+
     def absolute(self, path: str) -> str:
-        """Where a crop lies; an empty path stays empty."""
-        return f"{self.uri}/{path}" if path else ""
+        """Where a crop lies; an empty path stays empty, and an absolute one, which came with a node, as it is."""
+        return f"{self.uri}/{path}" if path and not _is_absolute(path) else path
 
     def read(self, path: str) -> bytes:
         """A crop.
@@ -45,7 +51,7 @@ class FigureFiles:
         Raises:
             OSError: it is not there.
         """
-        if "://" not in self.uri:
+        if "://" not in self.uri or _is_absolute(path):
             return Path(self.uri, path).read_bytes()
         files, root = self._remote()
         return bytes(files.cat_file(f"{root}/{path}"))
@@ -79,6 +85,10 @@ class FigureFiles:
         except ImportError as e:
             raise MissingExtraError(e.name or "fsspec", "s3") from e
         return files, str(root).rstrip("/")
+
+
+def _is_absolute(path: str) -> bool:
+    return "://" in path or Path(path).is_absolute()
 
 
 def _remove_folder(folder: Path) -> None:
