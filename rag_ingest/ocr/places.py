@@ -19,7 +19,7 @@ from rag_ingest.ocr.layout_ocr import RapidOcrReader
 from rag_ingest.ocr.layout_turn import quarter_turns, turn_box, turn_lines, turned_size
 from rag_ingest.ocr.places_blocks import place_blocks
 from rag_ingest.ocr.places_lines import text_boxes
-from rag_ingest.ocr.witness import usable
+from rag_ingest.ocr.witness import page_words, usable
 from rag_ingest.types import BBox, Page, PageMarkdown, Span, TextBox, TextLine, Word
 
 log = logging.getLogger(__name__)
@@ -27,13 +27,16 @@ log = logging.getLogger(__name__)
 Scans = Literal["none", "rapidocr"]
 
 GOOD_ENOUGH = frozenset({"", "few-words", "invisible"})
-"""What `witness.usable` may say: words that somebody's OCR laid under a scan, and a few words, do for boxes."""
+"""What `witness.usable` may say: words that somebody's OCR laid under a scan, and a few words, do for boxes.
+
+Of another layer a part may do as well; it is believed where it gives most of the page's text a place.
+"""
 
 DECIMALS = 2
 """Of a box's sides in points: finer than any print."""
 
 FOUND_SHARE = 0.5
-"""With boxes for less of a page's text the image is read, where that is asked for."""
+"""Of a page's text that has boxes; with less, the image is read, where that is asked for."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -128,10 +131,11 @@ def filled(finer: Sequence[TextBox], coarser: Sequence[TextBox]) -> tuple[TextBo
 def _boxes(page: Page, read: PageMarkdown, options: BoxOptions) -> tuple[TextBox, ...]:
     own = filled(read.boxes, within(_figures(read), page.size_pt))
     layer = page.text_layer or ()
-    best: tuple[TextBox, ...] = ()
-    if usable([word for line in layer for word in line.words or (Word(line.text, line.bbox),)]) in GOOD_ENOUGH:
-        best = found_in(read.markdown, layer, page.size_pt)
-    enough = bool(read.boxes) or _length(best) >= FOUND_SHARE * len(read.markdown)
+    least = FOUND_SHARE * len(read.markdown)
+    best = found_in(read.markdown, layer, page.size_pt)
+    if _length(best) < least and usable(page_words(page)) not in GOOD_ENOUGH:
+        best = ()
+    enough = bool(read.boxes) or _length(best) >= least
     if options.scans == "rapidocr" and page.image is not None and not enough:
         reading = _reader(options.threads or -1)(page.image, page.size_pt)
         lines = turn_lines(reading.lines, -reading.turns, turned_size(page.size_pt, reading.turns))

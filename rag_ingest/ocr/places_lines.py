@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from itertools import pairwise, zip_longest
+from itertools import zip_longest
 
 from rag_ingest.ocr.places_blocks import place_blocks
+from rag_ingest.ocr.places_rows import table_boxes, union
 from rag_ingest.ocr.places_words import Found, Pair, find_words
 from rag_ingest.ocr.witness_layer import shown
 from rag_ingest.types import BBox, Span, TextBox, Word
@@ -27,13 +27,8 @@ STRAY_WORDS = 2
 LEAST_SHARE = 0.2
 """A block with fewer of its tokens found has no place."""
 
-ROWS_APART = 1.5
-"""The rows of a table, one by one, are no higher than so many times all together, or they are mixed up."""
-
 JUMP_HEIGHTS = 1.5
 """Heights of a word; what stands that much further up begins another column."""
-
-_ROW = re.compile(r"<tr\b|^[ ]{0,3}\|", re.IGNORECASE | re.MULTILINE)
 
 
 @dataclass(slots=True)
@@ -81,7 +76,7 @@ def _boxes(markdown: str, found: Found, words: Sequence[Word], free: Sequence[bo
     if found.share < LEAST_SHARE or not found.pairs:
         return []
     if found.block.kind == "table":
-        return _rows(markdown, found, words) or _whole(found, words)
+        return table_boxes(markdown, found, words)
     lines = _without_strays(_lines(found.pairs, words))
     for line in lines:
         _absorb(line, words, free)
@@ -89,41 +84,25 @@ def _boxes(markdown: str, found: Found, words: Sequence[Word], free: Sequence[bo
 
 
 def _whole(found: Found, words: Sequence[Word]) -> list[TextBox]:
-    """One box over the block; of one that stands in several columns, where most of it is."""
-    parts = _columns([words[at].bbox for at in found.words])
+    """One box over the block; of one that stands in several columns, as no table does, where most of it is."""
+    places = [words[at].bbox for at in found.words]
+    parts = [places] if found.block.kind == "table" else _columns(places)
     largest = max(parts, key=len, default=[])
     return [TextBox(found.block.span, union(largest))] if largest else []
 
 
 def _columns(places: Iterable[BBox]) -> list[list[BBox]]:
-    """Cut where the text jumps up, on to the next column."""
+    """Cut where the text jumps up over all of what it had, on to the next column."""
     parts: list[list[BBox]] = []
+    top = 0.0
     for box in places:
-        height = max(box[3] - box[1], 1.0)
-        if parts and parts[-1][-1][1] - box[3] < JUMP_HEIGHTS * height:
+        if parts and top - box[3] < JUMP_HEIGHTS * max(box[3] - box[1], 1.0):
             parts[-1].append(box)
+            top = min(top, box[1])
         else:
             parts.append([box])
+            top = box[1]
     return parts
-
-
-def _rows(markdown: str, found: Found, words: Sequence[Word]) -> list[TextBox]:
-    """A box for each row of a table; none where they are mixed up."""
-    span = found.block.span
-    starts = [match.start() for match in _ROW.finditer(markdown, span.start, span.end)]
-    edges = [span.start, *starts[1:], span.end] if starts else [span.start, span.end]
-    rows: list[TextBox] = []
-    for start, end in pairwise(edges):
-        own = [words[pair.word].bbox for pair in found.pairs if start <= pair.start < end]
-        if own:
-            rows.append(TextBox(Span(rows[-1].span.end if rows else span.start, end), union(own)))
-        elif rows:
-            rows[-1] = TextBox(Span(rows[-1].span.start, end), rows[-1].bbox)
-    if not rows:
-        return []
-    top, bottom = min(row.bbox[1] for row in rows), max(row.bbox[3] for row in rows)
-    apart = sum(row.bbox[3] - row.bbox[1] for row in rows) <= ROWS_APART * (bottom - top)
-    return rows if apart else []
 
 
 def _lines(pairs: Sequence[Pair], words: Sequence[Word]) -> list[_Line]:
@@ -206,9 +185,3 @@ def _begin(markdown: str, before: _Line, line: _Line) -> int:
         if at >= 0:
             return at + 1
     return line.start
-
-
-def union(boxes: Iterable[BBox]) -> BBox:
-    """The smallest box around all; there must be one."""
-    left, top, right, bottom = zip(*boxes, strict=True)
-    return min(left), min(top), max(right), max(bottom)

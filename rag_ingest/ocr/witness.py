@@ -1,7 +1,7 @@
 r"""The text layer as witness: what a recogniser left out, made up, put in another order, or misread in a number.
 
 witness_layer    can the layer be believed?      witness_tokens   both sides as tokens
-witness_align    which token is which            blockboxes       the same alignment, for boxes
+witness_align    which token is which            places           the same alignment, for boxes
 
 Words are compared without case, accents, hyphens and typographic form. Words under three letters and numbers of one
 digit are aligned and not counted: they are formulas' letters and marks of notes, and most engines place them
