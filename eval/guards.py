@@ -55,13 +55,16 @@ def tokenizers() -> Iterator[Tokenizer]:
 
 def truths(folder: Path) -> dict[str, list[tuple[str, int, str]]]:
     """(file stem, 1-based page or 0, text) by collection."""
-    pages = [
-        (file.stem, page["page_idx"] + 1, page["text"])
-        for file in sorted((folder / "ohr-bench" / "gt").rglob("*.json"))
-        for page in json.loads(file.read_text(encoding="utf-8"))
-    ]
+    people, mineru = (
+        [
+            (file.stem, page["page_idx"] + 1, page["text"])
+            for file in sorted((folder / "ohr-bench" / source).rglob("*.json"))
+            for page in json.loads(file.read_text(encoding="utf-8"))
+        ]
+        for source in ("gt", "MinerU")
+    )
     whole = [(f.stem, 0, f.read_text(encoding="utf-8")) for f in sorted((folder / "gt-markdown").glob("*.md"))]
-    return {"OHR-Bench pages": pages, "whole papers": whole}
+    return {"OHR-Bench pages": people, "whole papers": whole, "OHR-Bench pages by MinerU": mineru}
 
 
 FAULTS: dict[str, tuple[int, int, str]] = {
@@ -102,7 +105,7 @@ def head(*names: str) -> str:
 def loop_tables(folder: Path) -> Iterator[str]:
     """False alarms on clean texts, then what is found of planted loops."""
     texts = truths(folder)
-    yield head("clean text", "tokens by", "texts", "tokens", "loops cried", "repeated lines cried", "µs a token")
+    yield head("text", "tokens by", "texts", "tokens", "loops cried", "repeated lines cried", "µs a token")
     for tokenizer in tokenizers():
         for name, items in texts.items():
             encoded = [tokenizer.encode(text) for _, _, text in items]
@@ -156,7 +159,7 @@ def made_blanks() -> Iterator[tuple[str, Image.Image]]:
 
 def made_nearly_blanks() -> Iterator[tuple[str, Image.Image]]:
     """Sheets with a page number alone, the size that journals set it in."""
-    for points in (8, 10):
+    for points in (6, 8, 10):
         for text in ("1", "7", "12"):
             image = Image.new("RGB", (1190, 1540), "white")
             font = ImageFont.load_default(points * 2)

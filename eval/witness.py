@@ -1,7 +1,8 @@
 """`python -m eval.witness`: how well the text layer tells a faithful page from a faulty one.
 
 Clean pages are the real papers as the engine `layout` wrote them, from the same text layer; so noise of another
-recogniser is not in them. That is why people's own Markdown of OHR-Bench's manuals is looked at beside them, as it is.
+recogniser is not in them. That is why people's own Markdown of OHR-Bench's manuals, and what olmOCR wrote of the sample
+of olmOCR-bench, are looked at beside them, as they are.
 Limits are chosen on half of the papers, every second one, and judged on the other half. Faults are planted by
 `eval.corruptions`. Of the package's inside, this uses the witness itself and no more.
 """
@@ -26,6 +27,8 @@ from eval.datasets.files import data_folder
 from eval.datasets.ohr_bench import ohr_bench
 from eval.datasets.papers import papers
 from eval.progress import showing, track
+from eval.quality.olmocr.pages import folder_pages
+from eval.quality.olmocr.score import load_dataset, sample
 from rag_ingest.ocr.witness import LIMITS, MOST, Witness, compare, page_words, usable
 from rag_ingest.registry import resolve
 from rag_ingest.types import Page, PageMarkdown, Source, Word
@@ -63,21 +66,41 @@ def cases(dataset: Dataset, cache: Path, refused: Counter[str]) -> Iterator[Case
     truth = dataset.markdown.get(GROUND_TRUTH)
     inner = resolve("engine", "layout")()
     engine = CachedEngine(inner, cache / "pages")
-    with resolve("loader", "pdf")() as loader:
-        for doc, path in track(sorted(dataset.papers.items()), dataset.name, len(dataset.papers), "documents"):
-            document = loader.open(Source(str(path), "pdf"))
-            numbers = range(1, document.page_count + 1)
-            for page in loader.pages(document, numbers, image=truth is None):
-                if not isinstance(page, Page):
-                    continue
-                words = page_words(page)
-                reason = usable(words)
-                markdown = _read(engine, page) if truth is None else _given(truth[doc], page.number)
-                if reason:
-                    refused[reason] += 1
-                elif markdown.strip():
-                    yield Case(doc, page.number, markdown, words)
+    for doc, path in track(sorted(dataset.papers.items()), dataset.name, len(dataset.papers), "documents"):
+        for page, words in _usable_pages(path, refused, image=truth is None):
+            markdown = _read(engine, page) if truth is None else _given(truth[doc], page.number)
+            if markdown.strip():
+                yield Case(doc, page.number, markdown, words)
     inner.close()
+
+
+def _usable_pages(path: Path, refused: Counter[str], *, image: bool) -> Iterator[tuple[Page, Sequence[Word]]]:
+    """Pages of a PDF whose text layer is of use, with its words."""
+    with resolve("loader", "pdf")() as loader:
+        document = loader.open(Source(str(path), "pdf"))
+        for page in loader.pages(document, range(1, document.page_count + 1), image=image):
+            if not isinstance(page, Page):
+                continue
+            words = page_words(page)
+            reason = usable(words)
+            if reason:
+                refused[reason] += 1
+            else:
+                yield page, words
+
+
+def olmocr_cases(refused: Counter[str]) -> Iterator[Case]:
+    """Pages of olmOCR-bench's sample as olmOCR wrote them, empty ones too.
+
+    Args:
+        refused: counts pages whose text layer is of no use, by reason.
+    """
+    dataset = load_dataset(sample())
+    written = folder_pages(dataset, sample() / "olmocr_pipeline").pages
+    for pdf, path in dataset.pdfs.items():
+        for page, words in _usable_pages(path, refused, image=False):
+            for markdown in written.get((pdf, page.number), ()):
+                yield Case(pdf, page.number, markdown, words)
 
 
 def _read(engine: CachedEngine, page: Page) -> str:
@@ -147,9 +170,10 @@ def _head() -> str:
 
 def report(cache: Path) -> Iterator[str]:
     """The tables, line by line."""
-    refused: dict[str, Counter[str]] = {"papers": Counter(), "manuals": Counter()}
+    refused: dict[str, Counter[str]] = {"papers": Counter(), "manuals": Counter(), "olmOCR's": Counter()}
     clean = [case for case in cases(papers(), cache, refused["papers"]) if (case.doc, case.number) not in LEFT_OUT]
     manuals = list(cases(ohr_bench(data_folder() / "ohr-bench"), cache, refused["manuals"]))
+    olmocr = [(case, compare(case.markdown, case.words)) for case in olmocr_cases(refused["olmOCR's"])]
     tuning_docs = set(sorted({case.doc for case in clean})[::2])
     tuning = [compare(case.markdown, case.words) for case in clean if case.doc in tuning_docs]
     held = [case for case in clean if case.doc not in tuning_docs]
@@ -166,6 +190,11 @@ def report(cache: Path) -> Iterator[str]:
     yield f"\n{_head().replace('fault', 'manual, as people wrote it', 1)}"
     for doc in sorted({case.doc for case in manuals}):
         yield _row(doc, [compare(case.markdown, case.words) for case in manuals if case.doc == doc])
+    yield f"\n{_head().replace('fault', 'another recogniser', 1)}"
+    yield _row("olmOCR, in the sample of olmOCR-bench", [found for _, found in olmocr])
+    for case, found in olmocr:
+        if crossed := found.below(LIMITS, MOST):
+            yield f"- {case.doc} p. {case.number}: {', '.join(crossed)}"
     yield f"\n{_speed(clean)}"
 
 
