@@ -29,7 +29,8 @@ def node_row(node: BaseNode, texts: Mapping[str, str]) -> dict[str, Any]:
         node: with its embedding.
         texts: of the nodes that come with it, by id: hybrid search reads the one before for words (`store.wider`).
     """
-    text, metadata = node.get_content(MetadataMode.NONE), node.metadata
+    text = node.get_content(MetadataMode.NONE)
+    metadata = {key: storable(value) if isinstance(value, str) else value for key, value in node.metadata.items()}
     pages = _numbers(metadata.get("pages") or metadata.get("page"))
     headings = [h for h in str(metadata.get("headings") or "").split(" > ") if h]
     kinds = [k for k in str(metadata.get("kinds") or "").split(", ") if k]

@@ -2,97 +2,136 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import asyncio
+from collections.abc import Sequence
+from os import PathLike, fspath
+from threading import RLock
 from typing import TYPE_CHECKING, Any
 
-from llama_index.core.bridge.pydantic import Field, PrivateAttr
-from llama_index.core.schema import BaseNode, MetadataMode
+from llama_index.core.bridge.pydantic import Field, PrivateAttr, field_validator
+from llama_index.core.schema import BaseNode
 from llama_index.core.vector_stores.types import (
     BasePydanticVectorStore,
     MetadataFilters,
     VectorStoreQuery,
-    VectorStoreQueryMode,
     VectorStoreQueryResult,
 )
-from llama_index.core.vector_stores.utils import metadata_dict_to_node
 
-from rag_ingest.errors import ConfigError, NoKnowledgeBaseError, StoreError, StoreMismatchError
-from rag_ingest.llamaindex.filters import filter_expression
-from rag_ingest.llamaindex.rows import arrow_rows, node_row
+from rag_ingest.errors import NoKnowledgeBaseError, StoreError, StoreMismatchError
+from rag_ingest.llamaindex.filters import all_of, filter_expression
+from rag_ingest.llamaindex.foreign import ForeignTable
+from rag_ingest.llamaindex.node_table import ChunkTable, NodeTable, embedding_dimension
+from rag_ingest.llamaindex.requests import Request, most_different, read_request
 from rag_ingest.store.knowledge_base import KnowledgeBase
-from rag_ingest.store.search import SearchMode
-from rag_ingest.store.tables import fetch, upsert
+from rag_ingest.store.tables import foreign_errors
 
 if TYPE_CHECKING:
     from lancedb.expr import Expr
 
-_MODES: Mapping[VectorStoreQueryMode, SearchMode] = {
-    VectorStoreQueryMode.DEFAULT: "vector",
-    VectorStoreQueryMode.TEXT_SEARCH: "text",
-    VectorStoreQueryMode.SPARSE: "text",
-    VectorStoreQueryMode.HYBRID: "hybrid",
-}
+CHUNKS = "chunks"
+
+IDS_AT_ONCE = 10_000
+"""As many ids in one condition take 40 ms to look up in 100,000 rows; ten times as many, 800 ms."""
 
 
 class LanceDBKnowledgeBase(BasePydanticVectorStore):
     """Stores nodes in the `chunks` table that `rag-ingest ingest` writes, and answers from it.
 
-    Adding a node whose id is there replaces it. Query modes: DEFAULT (vector), TEXT_SEARCH and SPARSE (BM25), HYBRID
-    (both, their scores combined). Filters, `doc_ids` and `node_ids` hold for every mode; nothing found is an empty
-    result.
+    Adding a node whose id is there replaces it. Query modes: DEFAULT (vector), MMR, TEXT_SEARCH and SPARSE (BM25),
+    HYBRID (both, their scores combined; `alpha` is the vector's share). Filters, `doc_ids` and `node_ids` hold for
+    every mode; nothing found is an empty result. The asynchronous methods do the same work in a thread, so that the
+    event loop goes on meanwhile; one process writes at a time.
+
+    With another `table_name` it opens a table that LlamaIndex's own `LanceDBVectorStore` wrote; see
+    `llamaindex.foreign`.
     """
 
     stores_text: bool = True
     is_embedding_query: bool = True
     flat_metadata: bool = True
     uri: str = Field(description="Folder of the LanceDB database; made at the first `add` where it is missing")
+    table_name: str = Field(default=CHUNKS, description="Another one was written by another program, and is there")
     embedder_name: str | None = Field(
         default=None, description="Name of the embedding model, recorded in a new database and checked in a known one"
     )
+    with_embeddings: bool = Field(default=False, description="Whether nodes come back with their embeddings")
 
-    _kb: KnowledgeBase | None = PrivateAttr(default=None)
+    _opened: NodeTable | None = PrivateAttr(default=None)
+    _writing: Any = PrivateAttr(default_factory=RLock)
+
+    @field_validator("uri", mode="before")
+    @classmethod
+    def _as_text(cls, uri: str | PathLike[str]) -> str:
+        return fspath(uri)
 
     @classmethod
     def class_name(cls) -> str:
         """Name for serialisation."""
         return "LanceDBKnowledgeBase"
 
+    def __getstate__(self) -> dict[str, Any]:
+        """The fields; whoever unpickles it opens the database anew."""
+        return {"__dict__": dict(self.__dict__)}
+
     @property
     def client(self) -> Any:
-        """The LanceDB table `chunks`.
+        """The LanceDB table.
 
         Raises:
             StoreError: there is no knowledge base yet.
         """
-        return self._open().chunks
+        return self._open().table
 
     @property
     def knowledge_base(self) -> KnowledgeBase:
         """The opened knowledge base.
 
         Raises:
-            StoreError: there is none yet.
+            StoreError: there is none yet, or the table is another program's.
         """
-        return self._open()
+        opened = self._open()
+        if not isinstance(opened, ChunkTable):
+            raise StoreError(f"the table {self.table_name!r} in {self.uri} is no knowledge base")
+        return opened.kb
 
-    def _open(self, dimension: int | None = None) -> KnowledgeBase:
+    def _open(self, dimension: int | None = None) -> NodeTable:
         """Opens the database; makes it where it is missing and a dimension is given."""
-        if self._kb is None:
-            try:
-                self._kb = KnowledgeBase.open(self.uri)
-            except NoKnowledgeBaseError:
-                if dimension is None:
-                    raise
-                name = self.embedder_name or "llama-index"
-                self._kb = KnowledgeBase.open(self.uri, embedder_name=name, dimension=dimension, create=True)
-            if self.embedder_name:
-                self._kb.require_embedder(self.embedder_name, self._kb.identity.dimension)
-        if dimension is not None and dimension != self._kb.identity.dimension:
+        with self._writing:
+            if self._opened is None:
+                self._opened = (
+                    ChunkTable(self._open_chunks(dimension))
+                    if self.table_name == CHUNKS
+                    else ForeignTable.open(self.uri, self.table_name)
+                )
+        opened = self._opened
+        if dimension is not None and dimension != opened.dimension:
             raise StoreMismatchError(
-                f"{self.uri} holds vectors of {self._kb.identity.embedder} with {self._kb.identity.dimension} "
-                f"dimensions, not {dimension}: use that embedding model, or another uri"
+                f"{opened.holder} with {opened.dimension} dimensions, not {dimension}: use that embedding model, or "
+                "another uri"
             )
-        return self._kb
+        return opened
+
+    def _open_chunks(self, dimension: int | None) -> KnowledgeBase:
+        try:
+            kb = KnowledgeBase.open(self.uri)
+        except NoKnowledgeBaseError:
+            if dimension is None:
+                raise
+            name = self.embedder_name or "llama-index"
+            kb = KnowledgeBase.open(self.uri, embedder_name=name, dimension=dimension, create=True)
+        if self.embedder_name:
+            kb.require_embedder(self.embedder_name, kb.identity.dimension)
+        return kb
+
+    def _is_there(self) -> bool:
+        """False before the first `add`; a table named by hand must be there."""
+        try:
+            self._open()
+        except NoKnowledgeBaseError:
+            if self.table_name != CHUNKS:
+                raise
+            return False
+        return True
 
     def add(self, nodes: Sequence[BaseNode], **add_kwargs: Any) -> list[str]:
         """Writes nodes in one commit; one whose id is there is replaced, of two with the same id the last one counts.
@@ -100,105 +139,125 @@ class LanceDBKnowledgeBase(BasePydanticVectorStore):
         Raises:
             StoreMismatchError: the embeddings have another dimension than the table.
         """
-        if not nodes:
-            return []
-        dimension = len(nodes[0].get_embedding())
-        if any(len(node.get_embedding()) != dimension for node in nodes):
-            raise StoreError("the nodes' embeddings differ in length: embed them all with one model")
-        kb = self._open(dimension=dimension)
-        before = {node.node_id: node.get_content(MetadataMode.NONE) for node in nodes}
-        rows = {node.node_id: node_row(node, before) for node in nodes}
-        upsert(kb.chunks, "id", arrow_rows(rows.values(), kb.chunks.schema))
-        kb.optimize()
+        if nodes:
+            dimension = embedding_dimension(nodes)
+            with self._writing:
+                self._open(dimension).write(nodes)
         return [node.node_id for node in nodes]
 
     def delete(self, ref_doc_id: str, **delete_kwargs: Any) -> None:
-        """Deletes every node of a document."""
+        """Deletes every node of a document; nodes of none can't be named so."""
         from lancedb.expr import col, lit
 
-        self._delete(col("doc_id") == lit(ref_doc_id))
+        if ref_doc_id:
+            self._delete(col("doc_id") == lit(ref_doc_id))
 
     def delete_nodes(
         self, node_ids: list[str] | None = None, filters: MetadataFilters | None = None, **delete_kwargs: Any
     ) -> None:
         """Deletes nodes by id, by filter, or by both together; neither given deletes nothing."""
-        where = self._where(node_ids, None, filters)
-        if where is not None:
-            self._delete(where)
+        if not self._is_there():
+            return
+        for some in _portions(node_ids):
+            where = self._where(some, None, filters)
+            if where is not None:
+                self._delete(where)
 
-    def _delete(self, where: Expr) -> None:
+    def _delete(self, where: Expr | str) -> None:
         if self._is_there():
-            self.client.delete(where)
+            with self._writing, foreign_errors(f"{self.uri}: nodes can't be deleted"):
+                self.client.delete(where)
 
     def clear(self) -> None:
         """Deletes every node; the table stays."""
-        if self._is_there():
-            self.client.delete("true")
+        self._delete("true")
 
     def get_nodes(self, node_ids: list[str] | None = None, filters: MetadataFilters | None = None) -> list[BaseNode]:
         """Nodes by id, by filter, by both together, or all; in order of document and place."""
-        if not self._is_there():
+        if not self._is_there() or node_ids == []:
             return []
-        columns = ["id", "doc_id", "span_start", "metadata"]
-        rows = fetch(self.client, self._where(node_ids, None, filters), columns)
-        rows.sort(key=lambda row: (row["doc_id"], row["span_start"] or 0, row["id"]))
-        return [metadata_dict_to_node(row["metadata"]) for row in rows]
+        return self._nodes(self._where(node_ids, None, filters), with_embeddings=self.with_embeddings)
 
     def query(self, query: VectorStoreQuery, **kwargs: Any) -> VectorStoreQueryResult:
-        """The `similarity_top_k` best nodes, best first; empty lists of ids restrict nothing (an index sends them).
+        """The `similarity_top_k` best nodes, best first; empty `node_ids` restrict nothing (an index sends them).
+
+        Similarities are cosine (DEFAULT), BM25 (TEXT_SEARCH), a share of the best (HYBRID), or what
+        `get_top_k_mmr_embeddings` gives (MMR, from `mmr_prefetch_k` or `mmr_prefetch_factor` times as many nodes).
 
         Raises:
-            ConfigError: a query mode that the store does not have.
+            ConfigError: a query mode, option or keyword that the store does not have; see `read_request`.
         """
-        if query.mode not in _MODES:
-            known = ", ".join(mode.name for mode in _MODES)
-            raise ConfigError(f"query mode {query.mode.name} is not supported (supported: {known})")
+        request = read_request(query, kwargs)
         if not self._is_there():
             return VectorStoreQueryResult(nodes=[], similarities=[], ids=[])
-        kb = self._open(dimension=len(query.query_embedding) if query.query_embedding else None)
-        vector = None
-        if query.query_embedding is not None:
-            import numpy as np
+        opened = self._open(None if request.vector is None else len(request.vector))
+        ranked = opened.rank(request, self._where(query.node_ids or None, query.doc_ids, query.filters))
+        return self._answer(request, ranked)
 
-            vector = np.asarray(query.query_embedding, dtype=np.float32)
-        hybrid_k = query.hybrid_top_k if query.mode == VectorStoreQueryMode.HYBRID else None
-        hits = kb.search(
-            query.query_str or "",
-            vector,
-            mode=_MODES[query.mode],
-            k=hybrid_k or query.similarity_top_k,
-            where=self._where(query.node_ids or None, query.doc_ids or None, query.filters),
-        )
-        nodes = self._nodes([hit.chunk_id for hit in hits])
-        return VectorStoreQueryResult(
-            nodes=[nodes[hit.chunk_id] for hit in hits],
-            similarities=[hit.score for hit in hits],
-            ids=[hit.chunk_id for hit in hits],
-        )
-
-    def _is_there(self) -> bool:
-        try:
-            self._open()
-        except NoKnowledgeBaseError:
-            return False
-        return True
-
-    def _nodes(self, ids: Sequence[str]) -> dict[str, BaseNode]:
+    def _answer(self, request: Request, ranked: list[tuple[str, float]]) -> VectorStoreQueryResult:
         from lancedb.expr import col
 
-        if not ids:
-            return {}
-        rows = fetch(self.client, col("id").isin(list(ids)), ["id", "metadata"])
-        return {row["id"]: metadata_dict_to_node(row["metadata"]) for row in rows}
+        is_mmr = request.mmr_threshold is not None
+        where = col("id").isin([name for name, _ in ranked])
+        found = self._nodes(where, with_embeddings=is_mmr or self.with_embeddings) if ranked else []
+        nodes = {node.node_id: node for node in found}
+        ranked = [(name, score) for name, score in ranked if name in nodes]  # somebody else may delete meanwhile
+        if is_mmr:
+            ids = [name for name, _ in ranked]
+            ranked = most_different(request, ids, [nodes[name].get_embedding() for name in ids])
+        if not self.with_embeddings:
+            for node in found:
+                node.embedding = None
+        return VectorStoreQueryResult(
+            nodes=[nodes[name] for name, _ in ranked],
+            similarities=[score for _, score in ranked],
+            ids=[name for name, _ in ranked],
+        )
+
+    def _nodes(self, where: Expr | None, *, with_embeddings: bool) -> list[BaseNode]:
+        with foreign_errors(f"{self.uri}: nodes can't be read"):
+            return self._open().nodes(where, with_embeddings=with_embeddings)
 
     def _where(
-        self, node_ids: list[str] | None, doc_ids: list[str] | None, filters: MetadataFilters | None
+        self, node_ids: Sequence[str] | None, doc_ids: Sequence[str] | None, filters: MetadataFilters | None
     ) -> Expr | None:
         from lancedb.expr import col
 
-        where: Expr | None = None
-        for column, values in (("id", node_ids), ("doc_id", doc_ids)):
-            if values is not None:
-                condition = col(column).isin(values)
-                where = condition if where is None else where & condition
-        return filter_expression(self.client, filters, where) if filters and self._is_there() else where
+        columns = {"id": node_ids, "doc_id": doc_ids}
+        within = all_of(col(name).isin(list(values)) for name, values in columns.items() if values is not None)
+        with foreign_errors(f"{self.uri}: metadata can't be read"):
+            return filter_expression(self.client, filters, within)
+
+    async def async_add(self, nodes: Sequence[BaseNode], **kwargs: Any) -> list[str]:
+        """As `add`, in a thread."""
+        return await asyncio.to_thread(self.add, nodes, **kwargs)
+
+    async def adelete(self, ref_doc_id: str, **delete_kwargs: Any) -> None:
+        """As `delete`, in a thread."""
+        await asyncio.to_thread(self.delete, ref_doc_id, **delete_kwargs)
+
+    async def adelete_nodes(
+        self, node_ids: list[str] | None = None, filters: MetadataFilters | None = None, **delete_kwargs: Any
+    ) -> None:
+        """As `delete_nodes`, in a thread."""
+        await asyncio.to_thread(self.delete_nodes, node_ids, filters, **delete_kwargs)
+
+    async def aget_nodes(
+        self, node_ids: list[str] | None = None, filters: MetadataFilters | None = None
+    ) -> list[BaseNode]:
+        """As `get_nodes`, in a thread."""
+        return await asyncio.to_thread(self.get_nodes, node_ids, filters)
+
+    async def aclear(self) -> None:
+        """As `clear`, in a thread."""
+        await asyncio.to_thread(self.clear)
+
+    async def aquery(self, query: VectorStoreQuery, **kwargs: Any) -> VectorStoreQueryResult:
+        """As `query`, in a thread."""
+        return await asyncio.to_thread(self.query, query, **kwargs)
+
+
+def _portions(ids: Sequence[str] | None) -> list[Sequence[str] | None]:
+    if ids is None:
+        return [None]
+    return [ids[start : start + IDS_AT_ONCE] for start in range(0, len(ids), IDS_AT_ONCE)]

@@ -186,8 +186,8 @@ def test_each_mode_ranks_in_its_way(store: LanceDBKnowledgeBase) -> None:
     assert set(ask(store, VectorStoreQueryMode.TEXT_SEARCH)) == {"a", "b"}
     assert set(ask(store, VectorStoreQueryMode.HYBRID)) == {"a", "b", "c"}
     assert ask(store, VectorStoreQueryMode.TEXT_SEARCH, query_str="nowhere") == []
-    with pytest.raises(ConfigError, match="MMR"):
-        ask(store, VectorStoreQueryMode.MMR)
+    with pytest.raises(ConfigError, match="SVM"):
+        ask(store, VectorStoreQueryMode.SVM)
 
 
 def test_words_are_found_whatever_their_accents(store: LanceDBKnowledgeBase) -> None:

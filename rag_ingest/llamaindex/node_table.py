@@ -1,0 +1,137 @@
+"""What the vector store needs of a table that holds nodes, and our own table as one."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Protocol
+
+from llama_index.core.schema import BaseNode, MetadataMode, NodeRelationship, RelatedNodeInfo
+from llama_index.core.vector_stores.utils import metadata_dict_to_node
+
+from rag_ingest.errors import StoreError
+from rag_ingest.llamaindex.requests import Request
+from rag_ingest.llamaindex.rows import arrow_rows, node_row
+from rag_ingest.store.knowledge_base import KnowledgeBase
+from rag_ingest.store.schema import searchable
+from rag_ingest.store.search import candidates
+from rag_ingest.store.tables import fetch, foreign_errors, upsert
+from rag_ingest.store.wider import widened
+
+if TYPE_CHECKING:
+    from lancedb.expr import Expr
+    from lancedb.table import Table
+
+__all__ = ["ChunkTable", "NodeTable", "embedding_dimension"]
+
+
+class NodeTable(Protocol):
+    """A LanceDB table with the columns `id`, `doc_id`, `vector` and `metadata` (a node as LlamaIndex keeps it)."""
+
+    @property
+    def table(self) -> Table:
+        """For conditions, deletion and whoever asks for the client."""
+
+    @property
+    def dimension(self) -> int:
+        """Of its vectors."""
+
+    @property
+    def holder(self) -> str:
+        """What holds vectors of that dimension, for an error."""
+
+    def write(self, nodes: Sequence[BaseNode]) -> None:
+        """Writes nodes with embeddings; one whose id is there is replaced, of two with one id the last one counts."""
+
+    def rank(self, request: Request, where: Expr | None) -> list[tuple[str, float]]:
+        """Ids and scores of the `request.depth` best, best first."""
+
+    def nodes(self, where: Expr | None, *, with_embeddings: bool) -> list[BaseNode]:
+        """All that match, in order of document and place."""
+
+
+def embedding_dimension(nodes: Sequence[BaseNode]) -> int:
+    """Of the nodes' embeddings.
+
+    Raises:
+        StoreError: they differ.
+    """
+    dimension = len(nodes[0].get_embedding())
+    if any(len(node.get_embedding()) != dimension for node in nodes):
+        raise StoreError("the nodes' embeddings differ in length: embed them all with one model")
+    return dimension
+
+
+class ChunkTable:
+    """The table `chunks` of a knowledge base."""
+
+    def __init__(self, kb: KnowledgeBase) -> None:
+        self.kb = kb
+
+    @property
+    def table(self) -> Table:
+        """`chunks`."""
+        return self.kb.chunks
+
+    @property
+    def dimension(self) -> int:
+        """As recorded."""
+        return self.kb.identity.dimension
+
+    @property
+    def holder(self) -> str:
+        """The database and its embedder."""
+        return f"{self.kb.uri} holds vectors of {self.kb.identity.embedder}"
+
+    def write(self, nodes: Sequence[BaseNode]) -> None:
+        """In one commit. A neighbour that is in the table gives its words, or gets them (see `store.wider`)."""
+        with foreign_errors(f"{self.kb.uri}: nodes can't be written"):
+            fresh = {node.node_id: node for node in nodes}
+            around = self._around(fresh)
+            texts = {name: row["text"] for name, row in around.items()}
+            texts |= {name: node.get_content(MetadataMode.NONE) for name, node in fresh.items()}
+            rows = [node_row(node, texts) for node in fresh.values()]
+            rows += [_rewidened(row, texts) for row in around.values() if row["previous_id"] in fresh]
+            upsert(self.table, "id", arrow_rows(rows, self.table.schema))
+        self.kb.optimize()
+
+    def _around(self, fresh: Mapping[str, BaseNode]) -> dict[str, dict[str, Any]]:
+        """Rows of the nodes' neighbours that are not among them; a whole document has none."""
+        from lancedb.expr import col
+
+        kinds = (NodeRelationship.PREVIOUS, NodeRelationship.NEXT)
+        related = [node.relationships.get(kind) for node in fresh.values() for kind in kinds]
+        ids = {to.node_id for to in related if isinstance(to, RelatedNodeInfo)} - set(fresh)
+        rows = fetch(self.table, col("id").isin(sorted(ids)), self.table.schema.names) if ids else []
+        return {row["id"]: row for row in rows}
+
+    def rank(self, request: Request, where: Expr | None) -> list[tuple[str, float]]:
+        """As `rag-ingest search` ranks."""
+        with foreign_errors(f"{self.kb.uri} can't be searched"):
+            hits = candidates(
+                self.table,
+                request.text,
+                request.vector,
+                mode=request.mode,
+                k=request.depth,
+                where=where,
+                words_share=request.words_share,
+            )
+        return [(hit.chunk_id, hit.score) for hit in hits[: request.depth]]
+
+    def nodes(self, where: Expr | None, *, with_embeddings: bool) -> list[BaseNode]:
+        """Nodes whole, as they were given."""
+        columns = ["id", "doc_id", "span_start", "metadata._node_content", "metadata._node_type"]
+        rows = fetch(self.table, where, [*columns, "vector"] if with_embeddings else columns)
+        rows.sort(key=lambda row: (row["doc_id"], row["span_start"] or 0, row["id"]))
+        return [_node(row) for row in rows]
+
+
+def _rewidened(row: Mapping[str, Any], texts: Mapping[str, str]) -> dict[str, Any]:
+    embedded = metadata_dict_to_node(row["metadata"]).get_content(MetadataMode.EMBED)
+    return {**row, "wider_text": searchable(widened(embedded, texts[row["previous_id"]], row["kinds"]))}
+
+
+def _node(row: Mapping[str, Any]) -> BaseNode:
+    node = metadata_dict_to_node({name: row[f"metadata.{name}"] for name in ("_node_content", "_node_type")})
+    node.embedding = row.get("vector")
+    return node

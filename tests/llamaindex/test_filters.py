@@ -1,0 +1,215 @@
+"""Metadata filters: on any key and value what LlamaIndex's own filter function says, and never anything else."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from typing import Any
+
+import lancedb
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from lancedb.expr import col, lit
+from llama_index.core.schema import NodeRelationship, RelatedNodeInfo, TextNode
+from llama_index.core.vector_stores import (
+    FilterCondition,
+    FilterOperator,
+    MetadataFilter,
+    MetadataFilters,
+    SimpleVectorStore,
+)
+from llama_index.core.vector_stores.types import VectorStoreQuery
+from llama_index.core.vector_stores.utils import build_metadata_filter_fn, node_to_metadata_dict
+
+from rag_ingest.errors import ConfigError
+from rag_ingest.llamaindex.filters import MAX_VALUES, filter_expression
+from rag_ingest.store.metadata_lines import metadata_lines
+from rag_ingest.store.tables import fetch
+
+KEYS = ["a", "b", "a b", 'k"', "k'", "ключ", "a\nb", "%", "_", "\\", 'a": 1', "' OR 1=1 --", "doc_id", "_node_type"]
+TEXTS = st.text(st.sampled_from("ab'\"%_\\\n:,[]{}\0 Ää1\u2028😀"), max_size=4) | st.sampled_from(
+    ["", "a", "d1", "None", "TextNode", "1", "null", "' OR 1=1 --", '"\n"a": 1\n"']
+)
+NUMBERS = st.sampled_from([0, 1, -1, 1.0, -0.0, 2, 0.5, 1e22, 10**22, 2**53 + 1]) | st.integers() | st.floats()
+SCALARS = TEXTS | NUMBERS | st.booleans() | st.none()
+METADATA = st.dictionaries(
+    st.sampled_from(KEYS), SCALARS | st.lists(TEXTS, max_size=3) | st.lists(NUMBERS, max_size=3) | st.just({"a": 1})
+)
+WANTED = st.none() | TEXTS | NUMBERS | st.lists(TEXTS, max_size=3) | st.lists(st.integers(-1, 2), max_size=3)
+LEAVES = st.builds(
+    MetadataFilter, key=st.sampled_from([*KEYS, "none"]), value=WANTED, operator=st.sampled_from(FilterOperator)
+)
+CONDITIONS = st.none() | st.sampled_from(FilterCondition)
+
+
+def group(parts: st.SearchStrategy[Any], *, min_size: int = 0) -> st.SearchStrategy[MetadataFilters]:
+    return st.builds(MetadataFilters, filters=st.lists(parts, min_size=min_size, max_size=3), condition=CONDITIONS)
+
+
+NESTED = st.recursive(group(LEAVES), lambda inner: group(LEAVES | inner), max_leaves=6)
+
+
+def node(name: str, metadata: Mapping[str, Any]) -> TextNode:
+    made = TextNode(id_=name, text="", metadata=dict(metadata), embedding=[1.0, 0.0])
+    made.relationships[NodeRelationship.SOURCE] = RelatedNodeInfo(node_id="d1")
+    return made
+
+
+def table_of(nodes: Sequence[TextNode], *, lines: bool) -> Any:
+    """With the column that filters read in ours, or with the struct alone that LlamaIndex's own store writes."""
+    rows = []
+    for one in nodes:
+        struct = node_to_metadata_dict(one, flat_metadata=False)
+        kept = {name: struct[name] for name in ("_node_content", "_node_type", "document_id", "doc_id", "ref_doc_id")}
+        rows.append(
+            {"id": one.node_id, "metadata": kept} | ({"metadata_lines": metadata_lines(struct)} if lines else {})
+        )
+    return lancedb.connect("memory://").create_table("t", rows)
+
+
+def found(table: Any, filters: MetadataFilters) -> list[str]:
+    return sorted(row["id"] for row in fetch(table, filter_expression(table, filters), ["id"]))
+
+
+def holds(filters: MetadataFilters, metadata: Mapping[str, Any]) -> bool:
+    """LlamaIndex's function for each single filter; what it can't compare does not match, and is in no list."""
+    if not filters.filters:
+        return True
+    results = []
+    for part in filters.filters:
+        if isinstance(part, MetadataFilters):
+            results.append(holds(part, metadata))
+            continue
+        try:
+            results.append(build_metadata_filter_fn(lambda _: metadata, MetadataFilters(filters=[part]))(""))
+        except TypeError:
+            results.append(part.operator == FilterOperator.NIN)
+    if filters.condition == FilterCondition.NOT:
+        return not any(results)
+    return any(results) if filters.condition == FilterCondition.OR else all(results)
+
+
+def stored(one: TextNode) -> dict[str, Any]:
+    struct = node_to_metadata_dict(one, flat_metadata=False)
+    struct.pop("_node_content")
+    return dict(json.loads(json.dumps(struct)))
+
+
+@pytest.mark.parametrize("lines", [True, False], ids=["knowledge base", "foreign table"])
+@settings(max_examples=25, deadline=None)
+@given(metadata=st.lists(METADATA, min_size=1, max_size=6), wanted=st.lists(NESTED, min_size=4, max_size=8))
+def test_nested_filters_answer_as_python_does(
+    lines: bool, metadata: list[dict[str, Any]], wanted: list[MetadataFilters]
+) -> None:
+    nodes = [node(str(n), values) for n, values in enumerate(metadata)]
+    table = table_of(nodes, lines=lines)
+    for filters in wanted:
+        assert found(table, filters) == [n.node_id for n in nodes if holds(filters, stored(n))]
+
+
+@settings(max_examples=25, deadline=None)
+@given(metadata=st.lists(METADATA, min_size=1, max_size=6), wanted=st.lists(group(LEAVES, min_size=1), min_size=4))
+def test_flat_filters_answer_as_the_simple_vector_store_does(
+    metadata: list[dict[str, Any]], wanted: list[MetadataFilters]
+) -> None:
+    nodes = [node(str(n), values) for n, values in enumerate(metadata)]
+    table, theirs = table_of(nodes, lines=True), SimpleVectorStore()
+    theirs.add(nodes)
+    for filters in wanted:
+        query = VectorStoreQuery(query_embedding=[1.0, 0.0], similarity_top_k=9, filters=filters)
+        try:
+            ids = theirs.query(query).ids
+        except TypeError:  # it raises where a value can't be compared
+            continue
+        assert found(table, filters) == sorted(ids or [])
+
+
+ATTACKS = [
+    "' OR 1=1 --",
+    "'; DROP TABLE t; --",
+    '" OR "1"="1',
+    "%",
+    "_",
+    "\\",
+    "x') OR ('1'='1",
+    '\n"a": 1\n',
+    "a\0b",
+    "`id`",
+    "metadata._node_content",
+]
+
+
+@pytest.mark.parametrize("attack", ATTACKS)
+def test_nothing_is_injected(attack: str) -> None:
+    nodes = [node("plain", {"a": 1, "b": "x"}), node("key", {attack: "x"}), node("value", {"b": attack})]
+    for lines in (True, False):
+        ask = partial(found, table_of(nodes, lines=lines))
+        for op in (FilterOperator.EQ, FilterOperator.TEXT_MATCH, FilterOperator.IN):
+            value = [attack] if op == FilterOperator.IN else attack
+            assert ask(MetadataFilters(filters=[MetadataFilter(key="b", value=value, operator=op)])) == ["value"]
+            by_key = ["x"] if op == FilterOperator.IN else "x"
+            assert ask(MetadataFilters(filters=[MetadataFilter(key=attack, value=by_key, operator=op)])) == ["key"]
+        for op, value in ((FilterOperator.NE, attack), (FilterOperator.NIN, [attack])):
+            assert ask(MetadataFilters(filters=[MetadataFilter(key="b", value=value, operator=op)])) == ["key", "plain"]
+
+
+MANY = 3 * MAX_VALUES
+
+
+@pytest.fixture(scope="module")
+def many() -> Any:
+    """More values of `n` than one condition takes; `parity` has few."""
+    return table_of([node(f"{n:03}", {"n": n, "parity": n % 2, "name": f"Name {n}"}) for n in range(MANY)], lines=True)
+
+
+@pytest.mark.parametrize(
+    ("key", "operator", "value", "holds"),
+    [
+        ("n", FilterOperator.GTE, 5, lambda n: n >= 5),  # the few that don't match
+        ("n", FilterOperator.LT, 5, lambda n: n < 5),  # the few that do
+        ("n", FilterOperator.GT, MANY / 2, lambda n: n > MANY / 2),  # neither: by id
+        ("parity", FilterOperator.GT, 0, lambda n: n % 2 == 1),
+        ("n", FilterOperator.IN, list(range(0, MANY, 2)), lambda n: n % 2 == 0),
+        ("n", FilterOperator.NIN, list(range(0, MANY, 2)), lambda n: n % 2 == 1),
+        ("name", FilterOperator.TEXT_MATCH_INSENSITIVE, "NAME 1", lambda n: str(n).startswith("1")),
+    ],
+)
+def test_many_values(many: Any, key: str, operator: FilterOperator, value: Any, holds: Callable[[int], bool]) -> None:
+    one = MetadataFilters(filters=[MetadataFilter(key=key, operator=operator, value=value)])
+    expected = [f"{n:03}" for n in range(MANY) if holds(n)]
+    assert found(many, one) == expected
+    inverted = MetadataFilters(filters=[one], condition=FilterCondition.NOT)
+    assert found(many, inverted) == [f"{n:03}" for n in range(MANY) if not holds(n)]
+    within = filter_expression(many, one, col("id") == lit(expected[-1]))
+    assert [row["id"] for row in fetch(many, within, ["id"])] == expected[-1:]
+
+
+def test_what_can_be_told_without_reading_rows_reads_none(many: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    def reads(*_: object) -> None:
+        raise AssertionError("rows are read")
+
+    monkeypatch.setattr("rag_ingest.llamaindex.filters._batches", reads)
+    either = [MetadataFilter(key="parity", value=1), MetadataFilter(key="name", value="Name 4")]
+    none = MetadataFilters(
+        filters=[MetadataFilter(key="n", value=[1, 3], operator=FilterOperator.IN)], condition=FilterCondition.NOT
+    )
+    there = MetadataFilter(key="x", value=None, operator=FilterOperator.IS_EMPTY)
+    filters = MetadataFilters(filters=[MetadataFilters(filters=either, condition=FilterCondition.OR), none, there])
+    assert found(many, filters) == [f"{n:03}" for n in range(MANY) if (n % 2 or n == 4) and n not in (1, 3)]
+
+
+def test_long_filters_are_answered_and_bottomless_ones_refused(many: Any) -> None:
+    names = [MetadataFilter(key="n", value=n) for n in range(MANY)] * 3
+    assert len(found(many, MetadataFilters(filters=names, condition=FilterCondition.OR))) == MANY
+    deep = MetadataFilters(filters=[MetadataFilter(key="n", value=1)])
+    for _ in range(80):
+        deep = MetadataFilters(filters=[deep])
+    with pytest.raises(ConfigError, match="deeper"):
+        found(many, deep)
+
+
+def test_half_characters_harm_nothing() -> None:
+    table = table_of([node("a", {"k": "x"})], lines=True)
+    assert found(table, MetadataFilters(filters=[MetadataFilter(key="k\ud800", value="\ud800")])) == []
