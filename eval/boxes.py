@@ -24,7 +24,7 @@ from eval.datasets.ohr_bench import ohr_bench
 from eval.datasets.papers import papers
 from eval.normalise import text_tokens
 from eval.progress import showing, track
-from rag_ingest import Pipeline
+from rag_ingest import Config, Pipeline
 from rag_ingest.ocr.places import BoxOptions, placed
 from rag_ingest.ocr.witness import page_words, usable
 from rag_ingest.registry import resolve
@@ -261,7 +261,7 @@ def measured(dataset: Dataset, engine: Engine, most: int) -> tuple[Watched, dict
     """What the engine's pages get, and how the words inside agree."""
     watched = Watched(engine)
     chosen = dict(sorted(dataset.papers.items())[:most])
-    with Pipeline(engine=watched) as pipeline:
+    with Pipeline(Config(boxes=BoxOptions(find=False)), engine=watched) as pipeline:
         found = pipeline.documents([str(path) for path in chosen.values()])
         documents = (one for one in found if isinstance(one, Document))
         return watched, tallies(track(documents, dataset.name, len(chosen), "documents"), pipeline, watched)

@@ -164,3 +164,19 @@ def test_a_page_set_sideways_is_turned(up: bool, turns: int):
     assert isinstance(result, PageMarkdown)
     assert result.checks["turned"] == 90 * turns
     assert "sideways words of line number" in result.markdown
+
+
+@pytest.mark.parametrize("turns", [0, 1, 2, 3])
+def test_lines_read_from_a_turned_image_stand_on_the_page_as_it_is_shown(turns: int):
+    lines = [line("some words of a first line and", 60), line("some others of the second line", 72)]
+    shown_size = SIZE if turns % 2 == 0 else SIZE[::-1]
+    asked = LayoutEngine(
+        detector=sees(REGION),  # type: ignore[arg-type]
+        reader=lambda image, size_pt: Reading(tuple(lines), turns, 0.95),
+    )
+    picture = Image.new("RGB", (int(2 * shown_size[0]), int(2 * shown_size[1])), "white")
+    [result] = asked.recognize([Page("d" * 64, 1, picture, None, shown_size)])
+    assert isinstance(result, PageMarkdown)
+    texts = [result.markdown[box.span.start : box.span.end].strip() for box in result.boxes]
+    assert texts == [one.text for one in lines]
+    assert [box.bbox for box in result.boxes] == [turn_box(one.bbox, -turns, SIZE) for one in lines]
