@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
+from rag_ingest.ocr.layout_ledger import find_ledgers
 from rag_ingest.ocr.layout_lines import Line, covered, intersection, overlap_1d, union
 from rag_ingest.ocr.layout_regions import SURE, Region
 from rag_ingest.ocr.layout_rules import Ink, Rule
@@ -21,7 +22,7 @@ _CAPTION_PT = 80.0
 def find_tables(
     parts: Sequence[Line], regions: Sequence[Region], ink: Ink, size_pt: tuple[float, float]
 ) -> list[Region]:
-    """The regions with table regions grown to their rules, and those that only a caption and rules show."""
+    """The regions with table regions grown to their rules, and tables that only a caption and rules, or rules, show."""
     rules = ink.rules((0, 0, *size_pt), min_length=_SHORTEST_RULE_PT)
     stacks = _stacks(rules, parts)
     captions = [part.bbox for part in parts if _TABLE.match(part.text)]
@@ -39,6 +40,10 @@ def find_tables(
         if not known and any(_near(caption, stack) for caption in captions):
             out.append(Region("table", stack, 0.99))
             tables.append(stack)
+    figures = [r.bbox for r in out if r.label == "figure" and r.score >= SURE]
+    for ledger in find_ledgers(rules, parts):
+        if not any(intersection(ledger, known) > 0 for known in [*tables, *figures]):
+            out.append(Region("table", ledger, 0.99))
     return out
 
 
