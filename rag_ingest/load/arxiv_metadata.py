@@ -47,7 +47,7 @@ class MetadataIndex:
 
     Args:
         file: JSON lines, or these in gzip.
-        cache: folder for the index, which takes about 45 bytes a paper, and for the lines of a gzip file.
+        cache: folder for the index, which takes about 30 bytes a paper, and for the lines of a gzip file.
 
     Raises:
         ConfigError: the file can't be read or holds no paper, or the folder can't be written.
