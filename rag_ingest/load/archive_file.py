@@ -30,9 +30,9 @@ def open_archive(uri: str) -> Iterator[tuple[Any, int]]:
             return
         fs, path = filesystem(uri)
         size = fs.info(path).get("size")
+        if size is None or (size and len(fs.cat_file(path, start=0, end=1)) != 1):
+            raise LoadError(f"{uri}: its server sends no parts of files; copy the dump to a disk or a store")
         with fs.open(path, "rb", block_size=_HEADER_BLOCK_BYTES) as file:
-            if size is None or not file.seekable():
-                raise LoadError(f"{uri}: its server sends no parts of files; copy the dump to a disk or a store")
             yield file, size
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import weakref
-from collections import deque
+from collections import OrderedDict, deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future
 from pathlib import Path
@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 _State = tuple[int, int, int, int] | None
 _CHANGED = "the file has changed since it was opened; ingest it again"
 
+KEPT_STATES = 1024
+"""Files whose time and size are remembered; a run over millions must not remember them all."""
 LOOK_AHEAD = 2
 """Pages under way or waiting for the consumer, for each worker."""
 
@@ -44,7 +46,7 @@ class WorkerLoader:
         setup = {"media": self.media, "memory_mb": self._options.worker_memory_mb}
         self._pool = Pool(self._options.worker_count, setup)
         self._copies = LocalCopies()
-        self._seen: dict[str, _State] = {}  # doc_id -> the file as it was when its content was named
+        self._seen: OrderedDict[tuple[str, str], _State] = OrderedDict()  # the file when its content was named
         self._forgotten = weakref.finalize(self, _abandon, self._pool, self._copies)
 
     def __enter__(self) -> Self:
@@ -77,7 +79,9 @@ class WorkerLoader:
                 fields, _ = self._reply(future, "opening the file")
             except LoadError as error:
                 raise type(error)(f"{source.uri}: {error}") from error
-        self._seen[doc_id] = seen
+        self._seen[source.uri, doc_id] = seen
+        if len(self._seen) > KEPT_STATES:
+            self._seen.popitem(last=False)
         return SourceDocument(doc_id, source.uri, fields["page_count"], fields["title"], fields["metadata"])
 
     def pages(
@@ -97,7 +101,7 @@ class WorkerLoader:
             with self._copies.use(document.source) as path:
                 if is_remote(document.source) and content_id(path) != document.doc_id:
                     raise LoadError(_CHANGED)
-                seen = self._seen.get(document.doc_id) or _state(path)
+                seen = self._seen.get((document.source, document.doc_id)) or _state(path)
                 for page in self._read_ahead(str(path), document, numbers, image=image):
                     changed = not is_remote(document.source) and _state(path) != seen
                     number = page.number if isinstance(page, Page) else page.page or 0

@@ -316,12 +316,23 @@ def test_a_remote_dump_is_read_in_parts(contents, make, monkeypatch):
     document = loader.open(sources[0])
     assert document.source == f"memory://dumps/arXiv_pdf_2301_001.tar!/{NAMES[0]}"
     assert all(isinstance(page, Page) for page in loader.pages(document, [1, 2], image=False))
-    assert sum(read) == len(contents[NAMES[0]])
+    assert sum(read) == 1 + len(contents[NAMES[0]])  # one byte to see whether parts are sent
     (again,) = find_sources([document.source])
     assert again == sources[0]
     fs.rm("/dumps", recursive=True)
     with pytest.raises(LoadError, match="not found"):
         loader.open(sources[1])
+
+
+def test_a_server_that_sends_whole_files_only_is_not_asked_for_each_paper(contents, make, monkeypatch):
+    fs = fsspec.filesystem("memory")
+    data = tar_of([regular(n, c) for n, c in contents.items()])
+    fs.pipe("/whole/arXiv_pdf_2301_001.tar", data)
+    monkeypatch.setattr(type(fs), "cat_file", lambda self, path, start=None, end=None, **kwargs: data)
+    sources, (failure,) = found(make(), "memory://whole/arXiv_pdf_2301_001.tar")
+    assert not sources
+    assert failure.reason == "its server sends no parts of files; copy the dump to a disk or a store"
+    fs.rm("/whole", recursive=True)
 
 
 def test_a_remote_manifest(contents, make, tmp_path):

@@ -28,6 +28,7 @@ def test_the_same_bytes_have_the_same_identity_wherever_they_lie(loader, tmp_pat
     assert one.doc_id == two.doc_id != other.doc_id
     assert len(one.doc_id) == 64
     assert one.source != two.source
+    assert all(isinstance(page, Page) for document in (one, two) for page in loader.pages(document, [1], image=False))
 
 
 def test_what_the_file_says_about_itself(loader, tmp_path, pdf, at):
