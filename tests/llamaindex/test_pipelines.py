@@ -185,7 +185,7 @@ def test_every_kind_of_node_comes_back_as_it_was(store: LanceDBKnowledgeBase) ->
         ImageNode(id_="image", text="a picture", image_path="/p.png", embedding=[1.0, 0.0]),
         IndexNode(id_="index", text="points on", index_id="other", embedding=[0.0, 1.0]),
         TextNode(id_="empty", text="", embedding=[0.5, 0.5]),
-        TextNode(id_="half", text="a\ud800b", metadata={"title": "x\udfff", "headings": "y\udfff"}, embedding=[0.5, 0.6]),
+        TextNode(id_="half", text="a\ud800b", metadata={"title": "x\udfff"}, embedding=[0.5, 0.6]),
         TextNode(
             id_="hidden", text="text", metadata={"a": 1, "b": [1, {"c": None}], "year": "unknown", "page": "iv"},
             excluded_embed_metadata_keys=["a"], metadata_template="{key}={value}", embedding=[0.1, 0.2],
