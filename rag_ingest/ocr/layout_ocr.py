@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import statistics
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -13,6 +13,7 @@ from rag_ingest.errors import MissingExtraError, ModelError
 from rag_ingest.ocr.layout_lines import area, intersection
 from rag_ingest.ocr.layout_regions import Region, silence
 from rag_ingest.ocr.layout_turn import quarter_turns, turned_image
+from rag_ingest.ocr.orientation import turns_of
 from rag_ingest.types import BBox, TextLine, Word
 
 if TYPE_CHECKING:
@@ -85,28 +86,40 @@ def _without_spaces(text: str) -> bool:
 
 
 class RapidOcrReader:
-    """Loads at the first call, says nothing; turns pages that lie on their side or stand on their head."""
+    """Loads at the first call, says nothing; turns pages that lie on their side or stand on their head.
 
-    def __init__(self, *, threads: int) -> None:
+    Args:
+        threads: of each model.
+        turns_of: the quarter turns clockwise to begin with, None where it can't tell.
+    """
+
+    def __init__(self, *, threads: int, turns_of: Callable[[Image], int | None] = turns_of) -> None:
         self._threads = threads
+        self._turns_of = turns_of
         self._model: Any = None
 
     def __call__(self, image: Image, size_pt: tuple[float, float]) -> Reading:
-        """Reads once, and once or twice more when the lines stand upright or make no sense."""
+        """Reads once; once or twice more when the lines stand upright or make no sense."""
         if self._model is None:
             with silence():
                 self._model = self._load()
-        first = self._read(image, size_pt, 0)
+        begun = self._turns_of(image) or 0
+        first = self._read(image, size_pt, begun)
         if len(first.lines) < 3:
             return first
         if quarter_turns([replace(line, words=()) for line in first.lines]):
-            turned = self._read(image, size_pt, 1)
-            return turned if turned.score >= _SURE_SCORE else max(turned, self._read(image, size_pt, 3), key=_score)
-        return first if first.score >= _SURE_SCORE else max(first, self._read(image, size_pt, 2), key=_score)
+            turned = self._read(image, size_pt, begun + 1)
+            return (
+                turned
+                if turned.score >= _SURE_SCORE
+                else max(turned, self._read(image, size_pt, begun + 3), key=_score)
+            )
+        return first if first.score >= _SURE_SCORE else max(first, self._read(image, size_pt, begun + 2), key=_score)
 
     def _read(self, image: Image, size_pt: tuple[float, float], turns: int) -> Reading:
         import numpy as np
 
+        turns %= 4
         turned = turned_image(image, turns)
         width = size_pt[1] if turns % 2 else size_pt[0]
         scale = width / turned.width
