@@ -1,0 +1,199 @@
+"""One writer at a time: whoever writes to a knowledge base holds its lease, and the others wait.
+
+In a folder it is a lock of the operating system, which a process that dies gives back at once. Under a URI it is a row
+in the table `leases`, renewed while it is held, which runs out when its holder dies.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import threading
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from filelock import FileLock, Timeout
+
+from rag_ingest.errors import StoreError
+
+if TYPE_CHECKING:
+    from lancedb.db import DBConnection
+    from lancedb.table import Table
+
+__all__ = ["TableLease", "lease"]
+
+LOCK_FILE, HOLDER_FILE = ".writer.lock", ".writer.json"
+
+POLL_S = 0.2
+
+EXPIRY_S = 60.0
+"""A row's lease runs out so long after its holder was last heard of; it is renewed three times as often."""
+
+
+def _quiet(message: str) -> None:
+    """For those who don't want to be told."""
+
+
+@contextmanager
+def lease(uri: str, *, wait_s: float | None = None, told: Callable[[str], None] = _quiet) -> Iterator[None]:
+    """Holds the lease of a knowledge base; a thread that holds it may take it again.
+
+    Args:
+        uri: a folder, made where it is missing, or a URI that LanceDB knows.
+        wait_s: how long to wait for another holder; None for ever, 0 not at all.
+        told: is told, once, who has to be waited for.
+
+    Raises:
+        StoreError: it was not to be had in time, or the folder can't be written.
+    """
+    if "://" in uri:
+        import lancedb
+
+        held = TableLease(lancedb.connect(uri), uri)
+        held.acquire(wait_s, told)
+        try:
+            yield
+        finally:
+            held.release()
+        return
+    folder = Path(uri).expanduser().absolute()
+    lock = _acquired(folder, uri, wait_s, told)
+    try:
+        if lock.lock_counter == 1:
+            _write_holder(folder)
+        yield
+    finally:
+        if lock.lock_counter == 1:
+            with suppress(OSError):
+                (folder / HOLDER_FILE).unlink(missing_ok=True)
+        lock.release()
+
+
+def _acquired(folder: Path, uri: str, wait_s: float | None, told: Callable[[str], None]) -> FileLock:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        lock = FileLock(folder / LOCK_FILE, is_singleton=True)
+        try:
+            lock.acquire(timeout=0)
+        except Timeout:
+            who = _holder(folder)
+            if wait_s == 0:
+                raise StoreError(f"{uri} is being written by {who}: try again when it is done") from None
+            told(f"{uri} is being written by {who}: waiting for it to finish (Ctrl-C gives up)")
+            lock.acquire(timeout=-1 if wait_s is None else wait_s, poll_interval=POLL_S)
+    except Timeout:
+        raise StoreError(f"{uri} has been written by {_holder(folder)} for {wait_s:g} s: try again later") from None
+    except (OSError, NotImplementedError) as e:
+        reason = getattr(e, "strerror", None) or str(e)
+        raise StoreError(f"{uri} can't be written: {reason}") from e
+    return lock
+
+
+def _me() -> str:
+    return f"process {os.getpid()} on {socket.gethostname()}"
+
+
+def _write_holder(folder: Path) -> None:
+    """For the message to those who wait; the lock holds without it."""
+    with suppress(OSError):
+        told = {"holder": _me(), "since": datetime.now(UTC).isoformat(timespec="seconds")}
+        (folder / HOLDER_FILE).write_text(json.dumps(told), encoding="utf-8")
+
+
+def _holder(folder: Path) -> str:
+    try:
+        told = json.loads((folder / HOLDER_FILE).read_text(encoding="utf-8"))
+        return f"{told['holder']} since {told['since']}"
+    except (OSError, ValueError, KeyError, TypeError):
+        return "another process"
+
+
+class TableLease:
+    """The lease as a row; for databases that aren't folders.
+
+    A holder that was suspended for longer than `expiry_s` may find that somebody else has taken the lease: `check`
+    says so, and LanceDB's own check for conflicts then stands between the two.
+
+    Args:
+        db: of the knowledge base.
+        uri: of it, for messages.
+        expiry_s: see `EXPIRY_S`.
+    """
+
+    def __init__(self, db: DBConnection, uri: str, expiry_s: float = EXPIRY_S) -> None:
+        self._uri = uri
+        self._expiry_s = expiry_s
+        self._table = _lease_table(db)
+        self._token = ""
+        self._done = threading.Event()
+        self._thread: threading.Thread | None = None
+
+    def acquire(self, wait_s: float | None = None, told: Callable[[str], None] = _quiet) -> None:
+        """See `lease`.
+
+        Raises:
+            StoreError: it was not to be had in time.
+        """
+        began, was_told, token = time.monotonic(), False, uuid.uuid4().hex
+        while not self._taken(token):
+            row = self._row()
+            who = f"{row['who']} (the lease runs out {max(0.0, row['expires'] - time.time()):.0f} s from now)"
+            if wait_s is not None and time.monotonic() - began >= wait_s:
+                raise StoreError(f"{self._uri} is being written by {who}: try again later")
+            if not was_told:
+                told(f"{self._uri} is being written by {who}: waiting for it to finish (Ctrl-C gives up)")
+                was_told = True
+            time.sleep(min(1.0, self._expiry_s / 10))
+        self._token = token
+        self._done.clear()
+        self._thread = threading.Thread(target=self._renew, name="lease", daemon=True)
+        self._thread.start()
+
+    def release(self) -> None:
+        """Gives it back; a second call does nothing."""
+        self._done.set()
+        if self._thread is not None:
+            self._thread.join()
+            self._thread = None
+        if self._token:
+            self._update(f"holder = '{self._token}'", {"holder": "", "who": "", "expires": 0.0})
+            self._token = ""
+
+    def check(self) -> None:
+        """Raises `StoreError` where somebody else has taken it."""
+        if self._row()["holder"] != self._token:
+            raise StoreError(f"{self._uri}: this process was away for so long that another one writes there now")
+
+    def _taken(self, token: str) -> bool:
+        now = time.time()
+        return self._update(f"expires < {now}", {"holder": token, "who": _me(), "expires": now + self._expiry_s})
+
+    def _renew(self) -> None:
+        while not self._done.wait(self._expiry_s / 3):
+            with suppress(Exception):  # the next time may succeed, before it runs out
+                self._update(f"holder = '{self._token}'", {"expires": time.time() + self._expiry_s})
+
+    def _update(self, where: str, values: dict[str, Any]) -> bool:
+        """Whether the row was as `where` says; two at once conflict, and the later one looks again."""
+        self._table.checkout_latest()
+        return bool(self._table.update(where=where, values=values).rows_updated)
+
+    def _row(self) -> dict[str, Any]:
+        self._table.checkout_latest()
+        rows: list[dict[str, Any]] = self._table.search().limit(1).to_arrow().to_pylist()
+        return rows[0]
+
+
+def _lease_table(db: DBConnection) -> Table:
+    import pyarrow as pa
+
+    texts = [pa.field(name, pa.string()) for name in ("holder", "who")]
+    schema = pa.schema([*texts, pa.field("expires", pa.float64())])
+    free = pa.Table.from_pylist([{"holder": "", "who": "", "expires": 0.0}], schema=schema)
+    return db.create_table("leases", free, exist_ok=True)
