@@ -12,31 +12,25 @@ import argparse
 import hashlib
 import statistics
 import time
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from eval.boxed_words import GOOD, Tally, percent
 from eval.cache import CachedEngine, reading_code
 from eval.datasets import GROUND_TRUTH, Dataset
 from eval.datasets.files import data_folder
 from eval.datasets.ohr_bench import ohr_bench
 from eval.datasets.papers import papers
-from eval.normalise import text_tokens
 from eval.progress import showing, track
 from rag_ingest import Config, Pipeline
 from rag_ingest.ocr.places import BoxOptions, placed
 from rag_ingest.ocr.witness import page_words, usable
 from rag_ingest.registry import resolve
-from rag_ingest.types import BBox, Document, Engine, Failure, Page, PageMarkdown, Span, TextBox, Word
+from rag_ingest.types import BBox, Document, Engine, Failure, Page, PageMarkdown, Source, Span, TextBox, Word
 
-GOOD = 0.8
-"""Intersection over union, coverage and purity from which a box does."""
-
-LEAST_TOKENS = 3
-"""Of a block or chunk whose words are counted."""
-
-MARKS = {"#": "heading", "<table": "table", "$$": "formula", "- ": "list item", "![": "figure"}
+MARKS = {"#": "heading", "<table": "table", "$$": "formula", "- ": "list item"}
 """How a block of the layout engine begins; others are text."""
 
 
@@ -81,9 +75,8 @@ class Watched:
         found = placed(page, bare, BoxOptions())
         self.times_ms.append(1000 * (time.perf_counter() - start))
         self.words[page.doc_id, page.number] = words
-        for block in read.boxes:
-            kind = kind_of(read.markdown, block.span)
-            self.pairs[kind].append(overlap(block.bbox, around(lines_in(found.boxes, block.span))))
+        for kind, block in blocks_of(read):
+            self.pairs[kind].append(beside(block, found.boxes))
         return found
 
 
@@ -110,9 +103,12 @@ class Truth:
         """Nothing is held."""
 
 
-def kind_of(markdown: str, span: Span) -> str:
-    """Of a block that the layout engine wrote."""
-    return next((kind for mark, kind in MARKS.items() if markdown.startswith(mark, span.start)), "text")
+def blocks_of(read: PageMarkdown) -> Iterator[tuple[str, TextBox]]:
+    """Kind and box of each block of text that the layout engine wrote; figures have none."""
+    for box in read.boxes:
+        if not read.markdown.startswith("![", box.span.start):
+            marked = (kind for mark, kind in MARKS.items() if read.markdown.startswith(mark, box.span.start))
+            yield next(marked, "text"), box
 
 
 def lines_in(boxes: Iterable[TextBox], span: Span) -> list[BBox]:
@@ -120,6 +116,11 @@ def lines_in(boxes: Iterable[TextBox], span: Span) -> list[BBox]:
     return [
         box.bbox for box in boxes if 2 * (min(box.span.end, span.end) - max(box.span.start, span.start)) > len(box.span)
     ]
+
+
+def beside(block: TextBox, lines: Iterable[TextBox]) -> float:
+    """Intersection over union of a block and its lines; -1.0 where it has none."""
+    return overlap(block.bbox, around(lines_in(lines, block.span)))
 
 
 def around(boxes: Sequence[BBox]) -> BBox | None:
@@ -141,70 +142,6 @@ def overlap(one: BBox, other: BBox | None) -> float:
     return both / (sum(areas) - both)
 
 
-@dataclass(frozen=True, slots=True)
-class Agreement:
-    """Words of a text, and words inside its boxes; shares of tokens, 0.0 to 1.0.
-
-    Attributes:
-        coverage: of the text's, those inside its boxes.
-        purity: of those inside its boxes, the text's own.
-    """
-
-    coverage: float
-    purity: float
-
-
-def agreement(text: str, boxes: Sequence[tuple[int, BBox]], pages: Mapping[int, Sequence[Word]]) -> Agreement | None:
-    """None where the text has too few words, or no box.
-
-    Args:
-        text: Markdown.
-        boxes: (page, box).
-        pages: words of each page.
-    """
-    wanted = Counter(text_tokens(text))
-    if wanted.total() < LEAST_TOKENS or not boxes:
-        return None
-    inside = []
-    for number in dict.fromkeys(number for number, _ in boxes):
-        own = [box for page, box in boxes if page == number]
-        inside += [word.text for word in pages.get(number, ()) if any(_holds(box, word) for box in own)]
-    found = Counter(text_tokens(" ".join(inside)))
-    both = (wanted & found).total()
-    return Agreement(both / wanted.total(), both / max(1, found.total()))
-
-
-def _holds(box: BBox, word: Word) -> bool:
-    x, y = (word.bbox[0] + word.bbox[2]) / 2, (word.bbox[1] + word.bbox[3]) / 2
-    return box[0] <= x <= box[2] and box[1] <= y <= box[3]
-
-
-@dataclass
-class Tally:
-    """Of one kind: how many there are that could have a box, how many have, and how their words agree."""
-
-    count: int = 0
-    boxed: int = 0
-    found: list[Agreement] = field(default_factory=list)
-
-    def add(self, text: str, boxes: Sequence[tuple[int, BBox]], pages: Mapping[int, Sequence[Word]]) -> None:
-        """One block or chunk."""
-        self.count += 1
-        self.boxed += bool(boxes)
-        agreed = agreement(text, boxes, pages)
-        if agreed:
-            self.found.append(agreed)
-
-    def row(self, name: str) -> str:
-        """A line of the table."""
-        cells = [name, str(self.count), percent(self.boxed / max(1, self.count))]
-        for part in ("coverage", "purity"):
-            values = [getattr(one, part) for one in self.found]
-            good = sum(value >= GOOD for value in values) / max(1, len(values))
-            cells += [f"{statistics.fmean(values):.3f}", percent(good)] if values else ["–", "–"]
-        return f"| {' | '.join(cells)} |"
-
-
 def tallies(documents: Iterable[Document], pipeline: Pipeline, watched: Watched) -> dict[str, Tally]:
     """By kind of block, and for chunks; what touches a page whose text layer is of no use is left out."""
     found: dict[str, Tally] = defaultdict(Tally)
@@ -223,11 +160,6 @@ def tallies(documents: Iterable[Document], pipeline: Pipeline, watched: Watched)
 
 def _touch(one: Span, other: Span) -> bool:
     return one.start < other.end and other.start < one.end
-
-
-def percent(share: float) -> str:
-    """With one decimal."""
-    return f"{100 * share:.1f} %"
 
 
 def head(*names: str) -> str:
@@ -267,10 +199,36 @@ def measured(dataset: Dataset, engine: Engine, most: int) -> tuple[Watched, dict
         return watched, tallies(track(documents, dataset.name, len(chosen), "documents"), pipeline, watched)
 
 
-def report(cache: Path, most: int) -> Iterator[str]:
+def scanned(dataset: Dataset, engine: Engine, most: int) -> Iterator[str]:
+    """Boxes from reading the image alone, second pages, beside the engine's own from the text layer."""
+    pairs: dict[str, list[float]] = defaultdict(list)
+    times_s = []
+    with resolve("loader", "pdf")() as loader:
+        chosen = sorted(dataset.papers.items())[:most]
+        for _, path in track(chosen, "reading images", len(chosen), "pages"):
+            document = loader.open(Source(str(path), "pdf"))
+            for page in loader.pages(document, range(2, min(2, document.page_count) + 1)):
+                [read] = engine.recognize([page]) if isinstance(page, Page) else [None]
+                if not isinstance(page, Page) or not isinstance(read, PageMarkdown) or usable(page_words(page)):
+                    continue
+                start = time.perf_counter()
+                bare = replace(read, boxes=(), figures=())
+                found = placed(replace(page, text_layer=None), bare, BoxOptions(scans="rapidocr"))
+                times_s.append(time.perf_counter() - start)
+                for kind, block in blocks_of(read):
+                    pairs[kind].append(beside(block, found.boxes))
+    yield from engine_table(pairs)
+    yield f"\n{statistics.median(times_s):.0f} s a page (median of {len(times_s)})"
+
+
+def report(cache: Path, most: int, scans: int) -> Iterator[str]:
     """The tables, line by line."""
     inner = resolve("engine", "layout")()
     cached = CachedEngine(inner, cache / "pages", reading_code())
+    if scans:
+        yield from scanned(papers(), cached, scans)
+        inner.close()
+        return
     watched, found = measured(papers(), cached, most)
     inner.close()
     yield f"Papers as `layout` wrote them, {len(watched.words)} pages:\n"
@@ -290,9 +248,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m eval.boxes", description=(__doc__ or "").split("\n")[0])
     parser.add_argument("--cache", type=Path, default=Path("out/boxes"), help="folder for pages as they were read")
     parser.add_argument("--most", type=int, default=10**9, help="documents of each collection")
+    parser.add_argument("--scans", type=int, default=0, help="read so many pages' images instead")
     options = parser.parse_args()
     with showing() as say:
-        for line in report(options.cache, options.most):
+        for line in report(options.cache, options.most, options.scans):
             print(line, flush=True)
         say(f"pages are kept in {options.cache}")
 
