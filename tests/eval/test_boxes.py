@@ -10,9 +10,6 @@ from rag_ingest.types import PageMarkdown, Span, TextBox, Word
 
 NAMES = ["one", "two", "three", "four", "five", "six"]
 WORDS = [Word(text, (10.0 * n, 0.0, 10.0 * n + 8, 10.0)) for n, text in enumerate(NAMES)]
-    Word(text, (10.0 * n, 0.0, 10.0 * n + 8, 10.0))
-    for n, text in enumerate(["one", "two", "three", "four", "five", "six"])
-]
 
 
 def test_words_inside_the_boxes_are_compared_with_the_texts_own():
