@@ -86,6 +86,9 @@ def test_no_upward_import(root: Path) -> None:
 
 MEASURE_INSIDES = {
     "eval/boxes.py": "ocr",
+    "eval/drafting.py": "ocr",
+    "eval/drafting_cases.py": "ocr",
+    "eval/drafting_targets.py": "ocr",
     "eval/guards.py": "ocr",
     "eval/orientation.py": "ocr",
     "eval/witness.py": "ocr",
