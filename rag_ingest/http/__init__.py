@@ -5,5 +5,6 @@ It lies below the stages, so that engines and embedders share it.
 
 from rag_ingest.http.client import HttpClient
 from rag_ingest.http.endpoint import EndpointOptions, base_url
+from rag_ingest.http.exchange import RequestFailed
 
-__all__ = ["EndpointOptions", "HttpClient", "base_url"]
+__all__ = ["EndpointOptions", "HttpClient", "RequestFailed", "base_url"]

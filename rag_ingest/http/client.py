@@ -1,4 +1,4 @@
-"""Requests: in flight together, tried again, read as JSON.
+"""Requests: in flight together, and tried again.
 
 The event loop runs in a thread of its own, kept until `close()`: the blocking calls work as well where the caller
 already runs a loop (Jupyter, a web server).
@@ -7,48 +7,30 @@ already runs a loop (Jupyter, a web server).
 from __future__ import annotations
 
 import atexit
+import math
 import os
 import threading
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any, TypeVar
-from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel
 
 from rag_ingest.errors import ConfigError, RagIngestError
 from rag_ingest.http.endpoint import EndpointOptions, base_url
+from rag_ingest.http.exchange import Exchange, RequestFailed
 
 if TYPE_CHECKING:
     import anyio
-    import httpx
     from anyio.from_thread import BlockingPortal
     from tenacity import RetryCallState
 
 T = TypeVar("T")
 R = TypeVar("R")
 Reply = TypeVar("Reply", bound=BaseModel)
+Event = TypeVar("Event", bound=BaseModel)
 
-_MAX_REPLY_BYTES = 64 * 2**20  # a page is some 20 kB, 64 vectors of 4,096 numbers 6 MB: more is a fault or an attack
-_EXCERPT_CHARS = 200
 _NAMED_MODELS = 10
-
-
-@dataclass(eq=False)
-class _AttemptError(Exception):
-    """Why one attempt failed, whether another may help, and how long the server asked us to wait."""
-
-    reason: str
-    again: bool = False
-    status: int | None = None
-    retry_after_s: float = 0.0
-    timed_out: bool = False
-
-    def __str__(self) -> str:
-        return self.reason
 
 
 class _Model(BaseModel):
@@ -89,7 +71,7 @@ class HttpClient:
         self._lock = threading.Lock()
         self._stack = ExitStack()
         self._portal: BlockingPortal | None = None
-        self._http: httpx.AsyncClient
+        self._exchange: Exchange
         self._slots: anyio.Semaphore
         self._cores: anyio.CapacityLimiter
 
@@ -116,7 +98,7 @@ class HttpClient:
         options, waive = self.options, f"{self.options.named('check_models')} = false skips this"
         try:
             served = self._run(self._models)
-        except _AttemptError as e:
+        except RequestFailed as e:
             if e.status in {401, 403}:
                 key = options.named("api_key_env")
                 raise ConfigError(f"{self.url} refuses the key ({key} = {options.api_key_env!r}): {e}") from e
@@ -132,28 +114,44 @@ class HttpClient:
                 f"set {options.named('model')} to one of these ({waive})"
             )
 
-    async def post(self, path: str, body: bytes, reply: type[Reply]) -> Reply:
+    async def post(self, path: str, body: bytes, reply: type[Reply], *, within_s: float = math.inf) -> Reply:
         """Sends JSON and reads JSON, with retries; to be awaited inside `map`.
 
-        Raises:
-            RagIngestError: of the class given to the constructor: refused, attempts spent, or not the JSON wanted.
-        """
-        from tenacity import AsyncRetrying, retry_if_exception, stop_after_attempt
+        Args:
+            path: under the base address.
+            body: JSON.
+            reply: what the answer is.
+            within_s: no further attempt is begun after so long; one under way has its `timeout_s`.
 
-        attempts = AsyncRetrying(
-            stop=stop_after_attempt(self.options.max_attempts),
-            wait=self._pause_s,
-            retry=retry_if_exception(lambda e: isinstance(e, _AttemptError) and e.again),
-            reraise=True,
-        )
+        Raises:
+            RagIngestError: of the class given to the constructor: refused, attempts spent, or not the JSON wanted. Its
+                cause is the last attempt's `RequestFailed`.
+        """
+        return await self._tried(within_s, self._exchange.reply, "POST", path, body, reply)
+
+    async def stream(
+        self,
+        path: str,
+        body: bytes,
+        event: type[Event],
+        take: Callable[[AsyncIterator[Event]], Awaitable[R]],
+        whole: type[Reply],
+        *,
+        within_s: float = math.inf,
+    ) -> R | Reply:
+        """Sends JSON and hands the events of the reply to `take`, with retries; to be awaited inside `map`.
+
+        A stream that breaks off or reports an error is an attempt that failed, and `take` is called anew: half an
+        answer is never kept. See `Exchange.streamed` for the arguments, `post` for `within_s` and for what is raised.
+        """
+        return await self._tried(within_s, self._exchange.streamed, "POST", path, body, event, take, whole)
+
+    async def once(self, path: str, body: bytes, reply: type[Reply], timeout_s: float) -> Reply:
+        """Sends JSON and reads JSON, in one attempt; raises as `post` does."""
         try:
-            content: bytes = await attempts(self._send, "POST", path, body, self.options.timeout_s)
-            return self._parsed(reply, content)
-        except _AttemptError as e:
-            kind = self._timeout_error if e.timed_out else self._error
-            tries = attempts.statistics.get("attempt_number", 1)
-            spent = f" (attempt {tries} of {self.options.max_attempts})" if e.again else ""
-            raise kind(f"POST {self.url}{path}: {e}{spent}") from e
+            return await self._exchange.reply("POST", path, body, reply, timeout_s)
+        except RequestFailed as e:
+            raise self._raised(path, e) from e
 
     async def in_thread(self, call: Callable[[T], R], item: T) -> R:
         """Runs something that computes outside the event loop, on as many threads as there are cores."""
@@ -184,7 +182,7 @@ class HttpClient:
                 with ExitStack() as stack:
                     portal = stack.enter_context(start_blocking_portal(name="rag-ingest-http"))
                     portal.call(self._prepare)
-                    stack.callback(portal.call, self._http.aclose)
+                    stack.callback(portal.call, self._exchange.aclose)
                     self._stack = stack.pop_all()
                 self._portal = portal
                 atexit.register(
@@ -194,19 +192,9 @@ class HttpClient:
 
     async def _prepare(self) -> None:
         import anyio
-        import httpx
 
-        options = self.options
-        headers = {"Accept": "application/json", "Content-Type": "application/json"}
-        if self._key:
-            headers["Authorization"] = f"Bearer {self._key}"
-        self._http = httpx.AsyncClient(
-            headers=headers,
-            timeout=httpx.Timeout(options.timeout_s, connect=options.connect_timeout_s, pool=None),
-            limits=httpx.Limits(max_connections=options.max_in_flight, max_keepalive_connections=options.max_in_flight),
-            trust_env=urlsplit(self.url).hostname not in {"localhost", "127.0.0.1", "::1"},  # no proxy to ourselves
-        )
-        self._slots = anyio.Semaphore(options.max_in_flight)
+        self._exchange = Exchange(self.url, self._key, self.options)
+        self._slots = anyio.Semaphore(self.options.max_in_flight)
         self._cores = anyio.CapacityLimiter(os.cpu_count() or 1)
 
     async def _map(self, call: Callable[[T], Awaitable[R]], items: Sequence[T]) -> list[R]:
@@ -231,82 +219,35 @@ class HttpClient:
         return [results[index] for index in range(len(items))]
 
     async def _models(self) -> list[str]:
-        content = await self._send("GET", "/models", None, self.options.connect_timeout_s)
-        return [model.id for model in self._parsed(_Models, content).data]
+        models = await self._exchange.reply("GET", "/models", None, _Models, self.options.connect_timeout_s)
+        return [model.id for model in models.data]
 
-    async def _send(self, method: str, path: str, body: bytes | None, timeout_s: float) -> bytes:
-        """One attempt, bounded as a whole: a server that drips bytes never trips a read time-out."""
-        import anyio
-        import httpx
+    async def _tried(self, within_s: float, call: Callable[..., Awaitable[R]], method: str, path: str, *args: Any) -> R:
+        from tenacity import AsyncRetrying, retry_if_exception, stop_after_attempt, stop_before_delay
 
-        try:
-            with anyio.fail_after(timeout_s):
-                async with self._http.stream(method, self.url + path, content=body) as response:
-                    content = await _read(response)
-        except httpx.ConnectTimeout as e:
-            limit = min(timeout_s, self.options.connect_timeout_s)
-            raise _AttemptError(f"no connection in {limit:g} s", again=True, timed_out=True) from e
-        except (TimeoutError, httpx.TimeoutException) as e:
-            raise _AttemptError(f"no reply in {timeout_s:g} s", again=True, timed_out=True) from e
-        except httpx.TransportError as e:
-            raise _AttemptError(f"connection failed: {self._excerpt(str(e) or type(e).__name__)}", again=True) from e
-        status = response.status_code
-        if response.is_success:
-            return content
-        raise _AttemptError(
-            f"status {status}: {self._excerpt(content) or '(no body)'}",
-            again=status == 429 or status >= 500,
-            status=status,
-            retry_after_s=min(_retry_after_s(response.headers), self.options.max_backoff_s),
+        attempts = AsyncRetrying(
+            stop=stop_after_attempt(self.options.max_attempts) | stop_before_delay(within_s),
+            wait=self._pause_s,
+            retry=retry_if_exception(lambda e: isinstance(e, RequestFailed) and e.again),
+            reraise=True,
         )
+        try:
+            result: R = await attempts(call, method, path, *args, self.options.timeout_s)
+            return result
+        except RequestFailed as e:
+            tries = attempts.statistics.get("attempt_number", 1)
+            spent = f" (attempt {tries} of {self.options.max_attempts})" if e.again else ""
+            raise self._raised(path, e, spent) from e
+
+    def _raised(self, path: str, failed: RequestFailed, spent: str = "") -> RagIngestError:
+        kind = self._timeout_error if failed.timed_out else self._error
+        return kind(f"POST {self.url}{path}: {failed}{spent}")
 
     def _pause_s(self, state: RetryCallState) -> float:
         """Exponential with full jitter, on top of what the server asked for."""
         from tenacity import wait_random_exponential
 
         error = state.outcome.exception() if state.outcome else None
-        asked = error.retry_after_s if isinstance(error, _AttemptError) else 0.0
+        asked = error.retry_after_s if isinstance(error, RequestFailed) else 0.0
         backoff = wait_random_exponential(multiplier=self.options.backoff_s, max=self.options.max_backoff_s)
         return asked + backoff(state)
-
-    def _parsed(self, reply: type[Reply], content: bytes) -> Reply:
-        try:
-            return reply.model_validate_json(content)
-        except ValidationError as e:
-            first = e.errors(include_url=False, include_input=False, include_context=False)[0]
-            where = ".".join(str(part) for part in first["loc"])
-            what = f"{where}: {first['msg']}" if where else first["msg"]
-            raise _AttemptError(f"not the reply asked for ({what}): {self._excerpt(content)}", status=200) from e
-
-    def _excerpt(self, text: bytes | str) -> str:
-        """The start of a text on one line: no key, no control characters."""
-        plain = text.decode("utf-8", "replace") if isinstance(text, bytes) else text
-        if self._key:
-            plain = plain.replace(self._key, "[key]")
-        plain = " ".join("".join(c if c.isprintable() else " " for c in plain[: 4 * _EXCERPT_CHARS]).split())
-        return plain if len(plain) <= _EXCERPT_CHARS else plain[:_EXCERPT_CHARS] + "…"
-
-
-async def _read(response: httpx.Response) -> bytes:
-    import httpx
-
-    content = bytearray()
-    try:
-        async for part in response.aiter_bytes():
-            content += part
-            if len(content) > _MAX_REPLY_BYTES:
-                raise _AttemptError(f"reply exceeds {_MAX_REPLY_BYTES >> 20} MiB", status=response.status_code)
-    except httpx.DecodingError as e:
-        raise _AttemptError(f"reply is not what its Content-Encoding says: {e}", status=response.status_code) from e
-    return bytes(content)
-
-
-def _retry_after_s(headers: Mapping[str, str]) -> float:
-    """Seconds or an HTTP date (RFC 9110, 10.2.3); 0 when absent, past or malformed."""
-    value = headers.get("retry-after", "").strip()
-    if value.isdecimal():
-        return float(value)
-    try:
-        return max(0.0, (parsedate_to_datetime(value) - datetime.now(UTC)).total_seconds())
-    except (TypeError, ValueError):
-        return 0.0

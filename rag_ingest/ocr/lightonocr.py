@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final, Literal
@@ -16,8 +17,10 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 from rag_ingest.errors import ConfigError, OcrError
 from rag_ingest.ocr.checks import guards
 from rag_ingest.ocr.conventions import read_conventions
-from rag_ingest.ocr.guarded import Attempt, Fallback, GuardOptions, climb, run
-from rag_ingest.ocr.lightonocr_input import PROMPT, RENDERING, frame_pt, prepare
+from rag_ingest.ocr.fallback import Fallback
+from rag_ingest.ocr.guarded import GuardOptions
+from rag_ingest.ocr.ladder import Attempt, Broken, Outcome, Then, climb, proof_image, run
+from rag_ingest.ocr.lightonocr_input import PROMPT, RENDERING, frame_pt, picture
 from rag_ingest.ocr.loops import loop_facts
 from rag_ingest.ocr.models import VARIANTS, Located, fetch, identity, locate, weights_available
 from rag_ingest.types import Failure, Page, PageMarkdown
@@ -30,7 +33,7 @@ if TYPE_CHECKING:
 __all__ = ["VARIANTS", "LightOnOCR", "LightOnOcrOptions", "accelerator", "weights_available"]
 
 NAME: Final = "lightonocr"
-OUTPUT_VERSION: Final = 2
+OUTPUT_VERSION: Final = 3
 """Counts up when this code changes what it makes of the same model's answer."""
 
 BATCH_SIZES: Final = {"cuda": 16, "mps": 4, "cpu": 2}
@@ -80,6 +83,7 @@ class LightOnOcrOptions(GuardOptions):
         self.check_guards("ocr")
 
 
+_OUT_OF_MEMORY = re.compile(r"out of memory|OutOfMemory|MemoryError|(?:alloca|not enough )\w* ?memory", re.IGNORECASE)
 _DTYPES = ("auto", "bfloat16", "float16", "float32")
 _ATTENTIONS = ("auto", "sdpa", "flash_attention_2", "eager")
 _RANGES = (
@@ -167,8 +171,9 @@ class LightOnOCR:
     def recognize(self, pages: Sequence[Page]) -> list[PageMarkdown | Failure]:
         """Reads pages, `batch_size` at a time; same length and order.
 
-        A batch that fails (out of memory, for one) is halved and tried again, down to the page that fails alone. A page
-        that reads badly climbs the ladder of `guarded`.
+        A batch that fails (out of memory, for one) is halved and tried again, down to the page that fails alone. That
+        page, and every one that reads badly, climbs the ladder (see `ladder`); those of one call climb together, in
+        batches again.
 
         Raises:
             ModelError: the weights can't be fetched or loaded.
@@ -192,6 +197,10 @@ class LightOnOCR:
             self._loaded = load(fetch(self._located), self._device(), options.dtype, options.attention)
         return self._loaded
 
+    def configure_fallback(self, options_for: Callable[[str], Any]) -> None:
+        """Tells the options of the engines that pages fall back to, by name; without it they have their defaults."""
+        self._fallback.options_for = options_for
+
     def close(self) -> None:
         """Frees the weights; a later `recognize` loads them again."""
         if self._loaded is not None:
@@ -205,25 +214,23 @@ class LightOnOCR:
     def _device(self) -> str:
         return (accelerator() or "cpu") if self.options.device == "auto" else self.options.device
 
-    def _attempt(self, attempts: Sequence[Attempt]) -> list[PageMarkdown | Failure]:
-        """Attempts of one engine and temperature, in batches."""
+    def _attempt(self, attempts: Sequence[Attempt]) -> list[Outcome]:
+        """Attempts of one engine and temperature, in batches; their sizes may differ."""
         if attempts[0].engine:
             return [self._fallback.read(attempt) for attempt in attempts]
         loaded = self.load()
-        results: dict[int, PageMarkdown | Failure] = {}
+        outcomes: dict[int, Outcome] = {}
         ready: list[tuple[int, Attempt, Image]] = []
         for place, attempt in enumerate(attempts):
             try:
-                ready.append((place, attempt, _picture(attempt)))
+                ready.append((place, attempt, picture(attempt.page, attempt.scale)))
             except OcrError as e:
-                results[place] = _failure(attempt.page, str(e))
+                outcomes[place] = Broken(str(e), "nowhere" if attempt.page.image is None else "elsewhere")
         for start in range(0, len(ready), self.batch_size):
-            results.update(self._read(loaded, ready[start : start + self.batch_size]))
-        return [results[place] for place in range(len(attempts))]
+            outcomes.update(self._read(loaded, ready[start : start + self.batch_size]))
+        return [outcomes[place] for place in range(len(attempts))]
 
-    def _read(
-        self, loaded: Loaded, batch: Sequence[tuple[int, Attempt, Image]]
-    ) -> Iterator[tuple[int, PageMarkdown | Failure]]:
+    def _read(self, loaded: Loaded, batch: Sequence[tuple[int, Attempt, Image]]) -> Iterator[tuple[int, Outcome]]:
         begun = time.perf_counter()
         images, keys = [image for _, _, image in batch], [_key(attempt) for _, attempt, _ in batch]
         answers, reason = None, ""
@@ -231,23 +238,32 @@ class LightOnOCR:
             answers = loaded.read(images, keys, replace(self.options, temperature=batch[0][1].temperature))
         except Exception as e:  # whatever torch raises for one batch must not cost the others
             reason = f"{type(e).__name__}: {(str(e).strip() or 'no message').splitlines()[0]}"
+        seconds = (time.perf_counter() - begun) / len(batch)
         if answers is not None:
-            seconds = (time.perf_counter() - begun) / len(batch)
             for (place, attempt, _), answer in zip(batch, answers, strict=True):
-                yield place, self._result(attempt.page, answer, seconds)
+                yield place, self._result(attempt, answer, seconds)
             return
         loaded.free_cache()  # here and not in the handler, where the error's traceback still holds the failed batch
         if len(batch) == 1:
-            place, attempt, _ = batch[0]
-            yield place, _failure(attempt.page, reason)
+            then: Then = "smaller" if _OUT_OF_MEMORY.search(reason) else "elsewhere"
+            yield batch[0][0], Broken(reason, then if self._reads_anything(loaded) else "nowhere", seconds)
             return
         half = len(batch) // 2
         yield from self._read(loaded, batch[:half])
         yield from self._read(loaded, batch[half:])
 
-    def _result(self, page: Page, answer: Answer, seconds: float) -> PageMarkdown:
+    def _reads_anything(self, loaded: Loaded) -> bool:
+        """Whether it was the page that failed: after a fault of its own a device fails with every page."""
+        try:
+            loaded.read([proof_image()], ["proof"], replace(self.options, max_new_tokens=1, temperature=0.0))
+        except Exception:
+            return False
+        return True
+
+    def _result(self, attempt: Attempt, answer: Answer, seconds: float) -> PageMarkdown:
+        page = attempt.page
         assert page.image is not None
-        written = read_conventions(answer.text, frame_pt(page.image, page.size_pt))
+        written = read_conventions(answer.text, frame_pt(page.image, page.size_pt, attempt.scale))
         return PageMarkdown(
             doc_id=page.doc_id,
             number=page.number,
@@ -275,17 +291,7 @@ def accelerator() -> str | None:
     return "mps" if torch.backends.mps.is_available() else None
 
 
-def _picture(attempt: Attempt) -> Image:
-    if attempt.page.image is None:
-        raise OcrError("the page has no image, and this engine reads nothing else")
-    return prepare(attempt.page.image, attempt.scale)
-
-
 def _key(attempt: Attempt) -> str:
     """What sampling draws for a page depends on it and on the attempt."""
     again = f":{attempt.number}" if attempt.number else ""
     return f"{attempt.page.doc_id}:{attempt.page.number}{again}"
-
-
-def _failure(page: Page, reason: str) -> Failure:
-    return Failure(page.doc_id, page.number, "ocr", reason, page.doc_id)

@@ -6,6 +6,7 @@ import math
 from typing import TYPE_CHECKING, Final
 
 from rag_ingest.errors import OcrError
+from rag_ingest.types import Page
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -21,6 +22,20 @@ CELL_PX: Final = 28
 
 RENDERING: Final = f"longest edge {LONGEST_EDGE_PX} px lanczos, white right and bottom to {CELL_PX} px"
 """What is done to a page, as it stands in the engine's fingerprint."""
+
+
+def picture(page: Page, scale: float = 1.0) -> Image:
+    """`prepare` for a page's image.
+
+    Raises:
+        OcrError: the page has none, or it can't be read, or it is too small.
+    """
+    if page.image is None:
+        raise OcrError("the page has no image, and this engine reads nothing else")
+    try:
+        return prepare(page.image, scale)
+    except (OSError, ValueError) as e:  # PIL reads lazily: a damaged image shows here
+        raise OcrError(f"the page's image can't be read: {e}") from e
 
 
 def prepare(image: Image, scale: float = 1.0) -> Image:
@@ -59,9 +74,9 @@ def fitted(width: int, height: int, scale: float = 1.0) -> tuple[int, int]:
     return width * LONGEST_EDGE_PX // longest, height * LONGEST_EDGE_PX // longest
 
 
-def frame_pt(image: Image, size_pt: tuple[float, float]) -> tuple[float, float]:
+def frame_pt(image: Image, size_pt: tuple[float, float], scale: float = 1.0) -> tuple[float, float]:
     """Width and height in page points of what the model is given: the page, and the strips that fill whole cells."""
-    width, height = fitted(image.width, image.height)
+    width, height = fitted(image.width, image.height, scale)
     return size_pt[0] * _whole_cells(width) / width, size_pt[1] * _whole_cells(height) / height
 
 

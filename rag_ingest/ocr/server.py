@@ -11,33 +11,41 @@ import hashlib
 import io
 import json
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Literal
-
-from pydantic import BaseModel
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 from rag_ingest.errors import ConfigError, OcrError, OcrTimeout
-from rag_ingest.http import EndpointOptions, HttpClient
+from rag_ingest.http import EndpointOptions, HttpClient, RequestFailed
 from rag_ingest.ocr.checks import guards
 from rag_ingest.ocr.conventions import read_conventions
-from rag_ingest.ocr.guarded import Attempt, Fallback, GuardOptions, climb, step
-from rag_ingest.ocr.lightonocr_input import RENDERING, frame_pt, prepare
-from rag_ingest.ocr.loops import loop_facts, without_loop
+from rag_ingest.ocr.fallback import Fallback
+from rag_ingest.ocr.guarded import GuardOptions
+from rag_ingest.ocr.ladder import Attempt, Broken, Outcome, Then, climb, proof_image, step
+from rag_ingest.ocr.lightonocr_input import RENDERING, frame_pt, picture
+from rag_ingest.ocr.loops import loop_facts
+from rag_ingest.ocr.server_alive import Alive
+from rag_ingest.ocr.server_answer import Answer, Chunk, Completion, followed, whole
 from rag_ingest.types import Failure, Page, PageMarkdown
 
 if TYPE_CHECKING:
+    import anyio
     from PIL.Image import Image
 
 __all__ = ["ServerEngine", "ServerOptions"]
 
-_OUTPUT_VERSION = 2  # counts up when this code changes what it makes of the same answer
+_OUTPUT_VERSION = 3  # counts up when this code changes what it makes of the same answer
 _HINT = (
     "start one with `vllm serve lightonai/LightOnOCR-2-1B --limit-mm-per-prompt '{\"image\": 1}' "
     "--mm-processor-cache-gb 0 --no-enable-prefix-caching`, or read without a server: --engine layout"
 )
-# Why a reply ended -> our word. With any other reason the text can't be trusted to be whole.
-_FINISHED: dict[str | None, Literal["stop", "length"]] = {None: "stop", "stop": "stop", "length": "length"}
+_WAYS: Final[Sequence[dict[str, Any]]] = (
+    {"stream": True, "stream_options": {"include_usage": True}},
+    {"stream": True},
+    {"stream": False},
+)
+"""How an answer is asked for; the next one where a server refuses a word of it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,6 +63,8 @@ class ServerOptions(GuardOptions, EndpointOptions):
         image_format: "png" (level 1) sends the very pixels that the `lightonocr` engine sees. "jpeg" (quality 95,
             4:4:4) alters them slightly and takes a fifth of the processor time (on 18 pages of arXiv papers 7 ms a
             page instead of 37), but not less network (554 kB a page instead of 394): for clients short of processor.
+        stream: answers are read while they are written, so that a loop ends its request some 100 tokens after it
+            began instead of at `max_new_tokens`. A server that can't is asked without.
     """
 
     model: str = "lightonai/LightOnOCR-2-1B"
@@ -63,6 +73,7 @@ class ServerOptions(GuardOptions, EndpointOptions):
     top_p: float = 0.9
     seed: int | None = None
     image_format: Literal["png", "jpeg"] = "png"
+    stream: bool = True
 
     _section = "server"
 
@@ -78,32 +89,16 @@ class ServerOptions(GuardOptions, EndpointOptions):
         self.check_guards("server")
 
 
-class _Message(BaseModel):
-    content: str
-
-
-class _Choice(BaseModel):
-    message: _Message
-    finish_reason: str | None = None
-
-
-class _Usage(BaseModel):
-    completion_tokens: int
-
-
-class _Completion(BaseModel):
-    choices: list[_Choice]
-    usage: _Usage | None = None
-
-
 class ServerEngine:
     """`types.Engine` over `/chat/completions`.
 
     A page that the server refuses, answers with something else than a completion, or does not answer within all
-    attempts is a `Failure`, a server that is gone included; `check()` finds that before the first page.
+    attempts climbs the ladder (see `ladder`), once the server has answered one token to an empty sheet. Where it has
+    not, the page is a `Failure`, and so is every page after a server has gone; `check()` finds one that was never
+    there before the first page.
 
-    A page that timed out is sent again. `transformers serve` first finishes what the client gave up (it works on one
-    page at a time), so give it a `timeout_s` that covers a whole batch, or few `max_in_flight`.
+    A request that timed out is sent again while `page_budget_s` lasts. `transformers serve` works on one page at a
+    time: give it a `timeout_s` that covers a whole batch, or few `max_in_flight`.
     """
 
     name = "server"
@@ -113,6 +108,8 @@ class ServerEngine:
         self.options = options or ServerOptions()
         self._client = HttpClient(self.options, error=OcrError, timeout_error=OcrTimeout)
         self._fallback = Fallback()
+        self._alive = Alive(self._reads_anything)
+        self._way = 0 if self.options.stream else len(_WAYS) - 1
         self._checks = guards(self.options.scripts, text_layer=self.options.witness)
 
     @property
@@ -148,52 +145,86 @@ class ServerEngine:
         """Same length and order as `pages`; interrupting it cancels the requests under way."""
         return self._client.map(self._recognize, pages)
 
+    def configure_fallback(self, options_for: Callable[[str], Any]) -> None:
+        """Tells the options of the engines that pages fall back to, by name; without it they have their defaults."""
+        self._fallback.options_for = options_for
+
     def close(self) -> None:
         """Closes the connections; a second call does nothing."""
         self._client.close()
         self._fallback.close()
 
     async def _recognize(self, page: Page) -> PageMarkdown | Failure:
-        """One page up the ladder of `guarded`; what computes does so outside the event loop."""
+        """One page up the ladder; what computes does so outside the event loop."""
         blank = PageMarkdown(page.doc_id, page.number, "", self.name, self.fingerprint)
         climbing = climb(page, self.options, self.options.temperature, self._checks, blank)
-        result: PageMarkdown | Failure | None = None
+        outcome: Outcome | None = None
         while True:
-            result, attempt = await self._client.in_thread(lambda came: step(climbing, came), result)
+            result, attempt = await self._client.in_thread(lambda came: step(climbing, came), outcome)
             if attempt is None:
                 assert result is not None
                 return result
-            if attempt.engine:
-                result = await self._client.in_thread(self._fallback.read, attempt)
-            else:
-                result = await self._attempt(attempt)
+            outcome = await (self._fall_back(attempt) if attempt.engine else self._attempt(attempt))
 
-    async def _attempt(self, attempt: Attempt) -> PageMarkdown | Failure:
-        began, page = time.perf_counter(), attempt.page
+    async def _fall_back(self, attempt: Attempt) -> Outcome:
+        async with self._one_at_a_time:  # waiting in threads would keep those that encode images
+            return await self._client.in_thread(self._fallback.read, attempt)
+
+    @cached_property
+    def _one_at_a_time(self) -> anyio.Lock:
+        from anyio import Lock
+
+        return Lock()
+
+    async def _attempt(self, attempt: Attempt) -> Outcome:
+        began = time.perf_counter()
         try:
-            body = await self._client.in_thread(self._body, attempt)
-            reply = await self._client.post("/chat/completions", body, _Completion)
-            if not reply.choices:
-                raise OcrError("the server's reply has no choices")
-            choice = reply.choices[0]
-            if choice.finish_reason not in _FINISHED:
-                raise OcrError(f"the server stopped early: finish_reason {choice.finish_reason!r}")
+            url = await self._client.in_thread(self._picture, attempt)
         except OcrError as e:
-            return Failure("", page.number, "ocr", str(e), page.doc_id)
-        read = await self._client.in_thread(lambda text: self._read(page, text), choice.message.content)
-        tokens = {} if reply.usage is None else {"new_tokens": reply.usage.completion_tokens}
-        return replace(
-            read,
-            finish_reason="length" if "loop" in read.checks else _FINISHED[choice.finish_reason],
-            checks={**tokens, **read.checks},
-            seconds=time.perf_counter() - began,
-        )
+            return Broken(str(e), "nowhere" if attempt.page.image is None else "elsewhere")
+        try:
+            answer = await self._ask(attempt, url)
+        except OcrError as e:
+            seconds = time.perf_counter() - began
+            climbs = self.options.retries or self.options.fallback != "none"
+            return Broken(str(e), _then(e) if climbs and await self._alive.now() else "nowhere", seconds)
+        seconds = time.perf_counter() - began
+        return await self._client.in_thread(lambda said: self._read(attempt, said, seconds), answer)
 
-    def _read(self, page: Page, answer: str) -> PageMarkdown:
-        """A reply comes whole, so a loop is found afterwards, and costs up to `max_new_tokens`."""
+    async def _ask(self, attempt: Attempt, url: str) -> Answer:
+        """Streams where the server can; what it refused once is not asked again."""
+        path, way = "/chat/completions", self._way
+        while True:
+            body = await self._client.in_thread(lambda asked: self._body(attempt, url, asked), _WAYS[way])
+            try:
+                if _WAYS[way]["stream"]:
+                    reply = await self._client.stream(
+                        path, body, Chunk, followed, Completion, within_s=attempt.budget_s
+                    )
+                else:
+                    reply = await self._client.post(path, body, Completion, within_s=attempt.budget_s)
+            except OcrError as e:
+                if way + 1 == len(_WAYS) or not _refuses_to_stream(e):
+                    raise
+                way += 1
+                continue
+            self._way = max(self._way, way)
+            return reply if isinstance(reply, Answer) else await self._client.in_thread(whole, reply)
+
+    async def _reads_anything(self) -> bool:
+        generation = {**self._generation(0.0), "max_tokens": 1, "stream": False}
+        body = json.dumps({**generation, "messages": [_message(_data_url(proof_image(), "png"))]}).encode()
+        try:
+            reply = await self._client.once("/chat/completions", body, Completion, self.options.connect_timeout_s)
+        except OcrError:
+            return False
+        return bool(reply.choices)
+
+    def _read(self, attempt: Attempt, answer: Answer, seconds: float) -> PageMarkdown:
+        page = attempt.page
         assert page.image is not None
-        text, loop = without_loop(answer)
-        written = read_conventions(text, frame_pt(page.image, page.size_pt))
+        written = read_conventions(answer.text, frame_pt(page.image, page.size_pt, attempt.scale))
+        tokens = {} if answer.new_tokens is None else {"new_tokens": answer.new_tokens}
         boxes = {"bad_boxes": list(written.bad_boxes)} if written.bad_boxes else {}
         return PageMarkdown(
             page.doc_id,
@@ -201,8 +232,10 @@ class ServerEngine:
             written.markdown,
             self.name,
             self.fingerprint,
-            checks={**loop_facts(loop), **boxes},
+            finish_reason=answer.finish_reason,
+            checks={**tokens, **loop_facts(answer.loop), **boxes},
             figures=written.figures,
+            seconds=seconds,
         )
 
     def _generation(self, temperature: float, attempt: int = 0) -> dict[str, Any]:
@@ -218,18 +251,20 @@ class ServerEngine:
                 chosen["seed"] = options.seed + attempt
         return chosen
 
-    def _body(self, attempt: Attempt) -> bytes:
-        if attempt.page.image is None:
-            raise OcrError("the page has no image, and this engine reads nothing else")
-        try:
-            encoded = _encode(prepare(attempt.page.image, attempt.scale), self.options.image_format)
-        except (OSError, ValueError) as e:  # PIL reads lazily: a damaged image shows here
-            raise OcrError(f"the page's image can't be read: {e}") from e
-        url = f"data:image/{self.options.image_format};base64,{base64.b64encode(encoded).decode()}"
-        content = [{"type": "image_url", "image_url": {"url": url}}]
+    def _picture(self, attempt: Attempt) -> str:
+        return _data_url(picture(attempt.page, attempt.scale), self.options.image_format)
+
+    def _body(self, attempt: Attempt, url: str, way: dict[str, Any]) -> bytes:
         generation = self._generation(attempt.temperature, attempt.number)
-        message = {"role": "user", "content": content}
-        return json.dumps({**generation, "messages": [message], "stream": False}).encode()
+        return json.dumps({**generation, "messages": [_message(url)], **way}).encode()
+
+
+def _message(url: str) -> dict[str, Any]:
+    return {"role": "user", "content": [{"type": "image_url", "image_url": {"url": url}}]}
+
+
+def _data_url(image: Image, image_format: str) -> str:
+    return f"data:image/{image_format};base64,{base64.b64encode(_encode(image, image_format)).decode()}"
 
 
 def _encode(image: Image, image_format: str) -> bytes:
@@ -239,3 +274,16 @@ def _encode(image: Image, image_format: str) -> bytes:
     else:
         image.save(buffer, "JPEG", quality=95, subsampling=0)
     return buffer.getvalue()
+
+
+def _then(error: OcrError) -> Then:
+    """Where a page goes whose request failed for good while the server answers others."""
+    status = error.__cause__.status if isinstance(error.__cause__, RequestFailed) else 200
+    if isinstance(error, OcrTimeout) or status == 413:
+        return "smaller"
+    return "again" if status == 200 else "elsewhere"
+
+
+def _refuses_to_stream(error: OcrError) -> bool:
+    failed = error.__cause__
+    return isinstance(failed, RequestFailed) and failed.status in {400, 422} and "stream" in failed.reason

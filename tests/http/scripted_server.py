@@ -46,15 +46,25 @@ class Seen:
 
 @dataclass
 class ScriptedServer:
-    """What the server is told and what it saw."""
+    """What the server is told and what it saw.
+
+    Attributes:
+        always: done instead of the proper thing where the script has nothing for a key.
+        sent: characters of streamed answers that went out, by key.
+        proofs: requests for one token, which ask whether the server reads anything; they are in nothing else.
+    """
 
     script: dict[Key, list[Action]] = field(default_factory=dict)
     models: list[str] = field(default_factory=lambda: ["lightonai/LightOnOCR-2-1B", "minilm"])
+    always: Action | None = None
     work_s: float = 0.0
+    proofs: int = 0
     dimension: int = 3
     seen: list[Seen] = field(default_factory=list)
+    sent: Counter[Key] = field(default_factory=Counter)
     most_open: int = 0
     hung_up: int = 0
+    connections: int = 0
     url: str = ""
     _open: int = 0
     _lock: threading.Lock = field(default_factory=threading.Lock)
@@ -65,6 +75,13 @@ class ScriptedServer:
         """How often each key was asked for."""
         return Counter(request.key for request in self.seen)
 
+    def sees_hang_ups(self, count: int) -> bool:
+        """Waits until so many clients have left before the end of their answer."""
+        until = time.monotonic() + 10
+        while self.hung_up < count and time.monotonic() < until:
+            time.sleep(0.01)
+        return self.hung_up == count
+
     def answer(self, handler: Handler) -> None:
         """Takes one request from its first byte to its last."""
         with self._lock:
@@ -73,14 +90,20 @@ class ScriptedServer:
         try:
             handler.asked = self._read(handler)
             with self._lock:
-                self.seen.append(handler.asked)
-                todo = self.script.get(handler.asked.key, [])
-                action = todo.pop(0) if todo else proper
+                action = self._action(handler.asked)
             self._over.wait(self.work_s)
         finally:
             with self._lock:  # before the answer: the client may send the next one as soon as it has it
                 self._open -= 1
         action(handler)
+
+    def _action(self, asked: Seen) -> Action:
+        if asked.body and asked.body.get("max_tokens") == 1:
+            self.proofs += 1
+            return self.always or proper
+        self.seen.append(asked)
+        todo = self.script.get(asked.key, [])
+        return todo.pop(0) if todo else self.always or proper
 
     def _read(self, handler: Handler) -> Seen:
         body = json.loads(handler.rfile.read(int(handler.headers.get("Content-Length", 0))) or b"null")
@@ -101,6 +124,12 @@ class Handler(BaseHTTPRequestHandler):
     scripted: ScriptedServer
     asked: Seen
 
+    def setup(self) -> None:
+        """Counts connections."""
+        super().setup()
+        with self.scripted._lock:
+            self.scripted.connections += 1
+
     def do_POST(self) -> None:
         self.scripted.answer(self)
 
@@ -118,6 +147,11 @@ class Handler(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(content)
 
+    def event(self, data: bytes) -> None:
+        """One server-sent event, in a chunk of its own."""
+        told = b"data: " + data + b"\n\n"
+        self.wfile.write(b"%x\r\n%s\r\n" % (len(told), told))
+
 
 def completion(text: object, finish_reason: str | None = "stop") -> bytes:
     """A chat completion with one choice."""
@@ -131,12 +165,103 @@ def proper(handler: Handler) -> None:
     if asked.path == "/v1/models":
         handler.reply(200, json.dumps({"data": [{"id": name} for name in scripted.models]}).encode())
     elif asked.path == "/v1/chat/completions":
-        handler.reply(200, completion(f"page {asked.key}"))
+        (streamed if asked.body.get("stream") else written)(f"page {asked.key}")(handler)
     elif asked.path == "/v1/embeddings":
         rows = [{"index": i, "embedding": vector(t, scripted.dimension)} for i, t in enumerate(asked.body["input"])]
         handler.reply(200, json.dumps({"data": rows[::-1]}).encode())  # out of order: the index tells
     else:
         handler.reply(404, b'{"error": "no such path"}')
+
+
+def written(text: str, finish_reason: str | None = "stop") -> Action:
+    """A completion that comes at once, whatever was asked for."""
+    return content(completion(text, finish_reason))
+
+
+def streamed(
+    text: str,
+    finish_reason: str | None = "stop",
+    *,
+    size: int = 16,
+    pause_s: float = 0.0,
+    then: Action | None = None,
+    done: bool = True,
+) -> Action:
+    """A completion as events of `size` characters, with its usage where that was asked for.
+
+    Args:
+        text: the answer.
+        finish_reason: None ends it without one.
+        size: characters an event.
+        pause_s: before each.
+        then: what happens after the text instead of its end.
+        done: whether `[DONE]` is said.
+    """
+
+    def act(handler: Handler) -> None:
+        scripted, key = handler.scripted, handler.asked.key
+        handler.close_connection = then is not None
+        handler.send_response(200)
+        handler.send_header("Content-Type", "text/event-stream; charset=utf-8")
+        handler.send_header("Transfer-Encoding", "chunked")
+        handler.end_headers()
+        try:
+            handler.event(chunk({"role": "assistant", "content": ""}))
+            for start in range(0, len(text), size):
+                if scripted._over.wait(pause_s):
+                    return
+                handler.event(chunk({"content": text[start : start + size]}))
+                scripted.sent[key] += len(text[start : start + size])
+            if then is not None:
+                then(handler)
+                return
+            if finish_reason is not None:
+                handler.event(chunk({}, finish_reason))
+            if (handler.asked.body.get("stream_options") or {}).get("include_usage"):
+                handler.event(json.dumps({"choices": [], "usage": {"completion_tokens": len(text)}}).encode())
+            if done:
+                handler.event(b"[DONE]")
+            handler.wfile.write(b"0\r\n\r\n")
+        except OSError:
+            handler.close_connection = True
+            scripted.hung_up += 1
+
+    return act
+
+
+def chunk(delta: dict[str, Any], finish_reason: str | None = None) -> bytes:
+    """One event's data."""
+    choice = {"index": 0, "delta": delta, "finish_reason": finish_reason}
+    return json.dumps({"object": "chat.completion.chunk", "choices": [choice], "usage": None}).encode()
+
+
+def says(data: bytes) -> Action:
+    """For `streamed(then=…)`: one more event, and the proper end of the body."""
+
+    def act(handler: Handler) -> None:
+        handler.event(data)
+        ends(handler)
+
+    return act
+
+
+def ends(handler: Handler) -> None:
+    """For `streamed(then=…)`: the body ends properly, in the middle of the answer."""
+    handler.wfile.write(b"0\r\n\r\n")
+
+
+def stalls(handler: Handler) -> None:
+    """For `streamed(then=…)`: comments and nothing else, as servers send them to keep a connection."""
+    until = time.monotonic() + LONGEST_HANG_S
+    while time.monotonic() < until and not handler.scripted._over.wait(0.05):
+        handler.wfile.write(b"d\r\n: still here\n\r\n")
+
+
+def drops(handler: Handler) -> None:
+    """The connection is reset; for `streamed(then=…)`, or before a word was said."""
+    handler.close_connection = True
+    handler.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    handler.connection.close()
 
 
 def vector(text: str, dimension: int) -> list[float]:
@@ -193,8 +318,7 @@ def reset(handler: Handler) -> None:
     handler.send_header("Content-Length", "1000")
     handler.end_headers()
     handler.wfile.write(b'{"choices": [')
-    handler.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-    handler.connection.close()
+    drops(handler)
 
 
 @contextmanager

@@ -7,11 +7,15 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from PIL import Image, ImageDraw
 
 from rag_ingest.errors import ConfigError
 from rag_ingest.ocr.checks import guards
-from rag_ingest.ocr.guarded import Attempt, Climb, Fallback, GuardOptions, Result, climb, run
+from rag_ingest.ocr.fallback import Fallback
+from rag_ingest.ocr.guarded import GuardOptions
+from rag_ingest.ocr.ladder import Attempt, Broken, Climb, Outcome, Result, Then, climb, run
 from rag_ingest.ocr.lightonocr import LightOnOcrOptions
 from rag_ingest.ocr.server import ServerOptions
 from rag_ingest.types import Failure, Page, PageMarkdown, TextLine, Word
@@ -47,17 +51,17 @@ def start(options: GuardOptions, on: Page, temperature: float = 0.2) -> Climb:
 
 
 def climbed(
-    answers: Sequence[tuple[str, str] | None], on: Page | None = None, seconds: float = 1.0, **options: Any
+    answers: Sequence[tuple[str, str] | Then], on: Page | None = None, seconds: float = 1.0, **options: Any
 ) -> tuple[Result, list[Attempt]]:
-    """Runs one ladder; None stands for a failure."""
+    """Runs one ladder; a word stands for an attempt that broke."""
     tried: list[Attempt] = []
 
-    def answer(attempts: Sequence[Attempt]) -> list[Result]:
+    def answer(attempts: Sequence[Attempt]) -> list[Outcome]:
         (attempt,) = attempts
         tried.append(attempt)
         said = answers[len(tried) - 1]
-        if said is None:
-            return [Failure("", attempt.page.number, "ocr", "refused", "d")]
+        if isinstance(said, str):
+            return [Broken(f"broken, {said}", said, seconds)]
         return [read(attempt, said, seconds)]
 
     return run([start(GuardOptions(**options), on or page())], answer)[0], tried
@@ -100,10 +104,11 @@ def test_it_ends_with_the_first_good_one() -> None:
         ([EMPTY, CUT, EMPTY, EMPTY], CUT[0]),
         ([("short", "length"), ("much longer", "length"), EMPTY, EMPTY], "much longer"),
         ([("assistant\nI am here", "stop"), EMPTY, EMPTY, EMPTY], "assistant\nI am here"),
-        ([EMPTY, None, CUT, None], CUT[0]),
+        ([EMPTY, "again", CUT, "nowhere"], CUT[0]),
+        ([CUT, "smaller", EMPTY, EMPTY], CUT[0]),
     ],
 )
-def test_the_best_of_bad_ones_is_kept(answers: list[tuple[str, str] | None], kept: str) -> None:
+def test_the_best_of_bad_ones_is_kept(answers: list[tuple[str, str] | Then], kept: str) -> None:
     result, tried = climbed(answers)
     assert isinstance(result, PageMarkdown)
     assert result.markdown == kept
@@ -125,10 +130,74 @@ def test_a_doubtful_page_is_read_again_and_not_left_to_who_copies_the_layer() ->
     assert [told["verdict"] for told in result.checks["attempts"]] == ["contradicted"] * 3 + ["ok"]
 
 
-def test_a_page_that_fails_at_once_is_a_failure() -> None:
-    result, tried = climbed([None])
+def steps(result: Result) -> list[tuple[str, float, float]]:
+    """Verdict, temperature and scale of each; zeros for another engine."""
+    assert isinstance(result, PageMarkdown), result
+    return [(t["verdict"], t.get("temperature", 0.0), t.get("scale", 0.0)) for t in result.checks["attempts"]]
+
+
+def test_a_broken_answer_is_a_bad_one() -> None:
+    result, _ = climbed(["again", "again", GOOD])
+    assert steps(result) == [("failed", 0.2, 1.0), ("failed", 0.5, 1.0), ("ok", 0.8, 0.8)]
+    assert isinstance(result, PageMarkdown)
+    assert result.checks["attempts"][0]["reason"] == "broken, again"
+
+
+def test_too_much_is_tried_smaller_and_no_hotter_then_elsewhere() -> None:
+    result, _ = climbed(["smaller", "smaller", GOOD])
+    assert steps(result) == [("failed", 0.2, 1.0), ("failed", 0.2, 0.8), ("ok", 0.2, 0.64)]
+    result, tried = climbed(["smaller"] * 3 + [GOOD])
+    assert [attempt.engine for attempt in tried] == ["", "", "", "layout"]
+    small = page(longest=800)  # whose other size would be a larger one
+    assert [s for _, _, s in steps(climbed(["smaller", CUT, CUT, GOOD], small, retries=3)[0])] == [1.0, 0.8, 0.8, 0.8]
+
+
+def test_what_the_model_will_not_have_goes_elsewhere_at_once() -> None:
+    result, tried = climbed(["elsewhere", GOOD], retries=9)
+    assert isinstance(result, PageMarkdown)
+    assert [attempt.engine for attempt in tried] == ["", "layout"]
+    assert (result.engine, result.checks["verdict"]) == ("layout", "ok")
+
+
+@pytest.mark.parametrize("answers", [["nowhere"], [CUT, "nowhere"], ["again", CUT, "nowhere"], ["smaller", "nowhere"]])
+def test_where_nobody_reads_now_the_page_is_left_for_later(answers: list[tuple[str, str] | Then]) -> None:
+    result, tried = climbed(answers)
     assert isinstance(result, Failure)
-    assert len(tried) == 1
+    assert result.reason == "broken, nowhere"
+    assert len(tried) == len(answers)
+
+
+@pytest.mark.parametrize(
+    "answers", [["elsewhere", "nowhere"], ["elsewhere", EMPTY], ["again", "smaller", "again", EMPTY]]
+)
+def test_a_page_of_which_nothing_was_read_is_a_failure(answers: list[tuple[str, str] | Then]) -> None:
+    result, tried = climbed(answers)
+    assert isinstance(result, Failure)
+    assert result.reason == f"broken, {answers[0]}"
+    assert len(tried) == len(answers)
+    result, _ = climbed(["elsewhere"], fallback="none")
+    assert isinstance(result, Failure)
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.lists(st.sampled_from(["again", "smaller", "elsewhere", "nowhere", GOOD, CUT, EMPTY]), min_size=12, max_size=12),
+    st.integers(0, 10),
+    st.sampled_from(["layout", "none"]),
+    st.floats(0.1, 50.0),
+)
+def test_whatever_comes_it_ends_within_its_attempts_and_seconds(
+    answers: list[tuple[str, str] | Then], retries: int, fallback: str, seconds: float
+) -> None:
+    options: dict[str, Any] = {"retries": retries, "fallback": fallback, "page_budget_s": 100.0, "skip_blank": False}
+    result, tried = climbed(answers, page(longest=400), seconds, **options)
+    asked = [attempt for attempt in tried if not attempt.engine]
+    assert 1 <= len(asked) <= retries + 1
+    assert len(tried) - len(asked) <= (fallback != "none")
+    assert seconds * (len(asked) - 1) < 100.0
+    assert all(attempt.budget_s > 0 for attempt in asked)
+    assert max(attempt.temperature for attempt in tried) <= 1.0
+    assert isinstance(result, Failure) or result.engine == (tried[-1].engine or "model") or "attempts" in result.checks
 
 
 def test_a_page_that_took_too_long_goes_to_the_fallback() -> None:
@@ -175,10 +244,21 @@ def test_blank_pages_are_read_where_that_is_wanted() -> None:
     assert len(tried) == 1
 
 
+def test_attempts_of_different_sizes_share_a_batch() -> None:
+    batches: list[list[tuple[int, float]]] = []
+
+    def answer(attempts: Sequence[Attempt]) -> list[Outcome]:
+        batches.append([(attempt.page.number, attempt.scale) for attempt in attempts])
+        return [read(a, CUT if a.number < 2 else GOOD) for a in attempts]
+
+    run([start(GuardOptions(), page(n, longest=longest)) for n, longest in enumerate((1540, 800, 1540))], answer)
+    assert batches[2] == [(0, 0.8), (1, 1.25), (2, 0.8)]
+
+
 def test_pages_climb_together_and_come_back_in_order() -> None:
     batches: list[list[tuple[int, int]]] = []
 
-    def answer(attempts: Sequence[Attempt]) -> list[Result]:
+    def answer(attempts: Sequence[Attempt]) -> list[Outcome]:
         assert len({(attempt.engine, attempt.temperature) for attempt in attempts}) == 1
         batches.append([(attempt.page.number, attempt.number) for attempt in attempts])
         return [read(a, GOOD if a.number >= a.page.number % 3 else CUT) for a in attempts]
@@ -195,7 +275,7 @@ def test_a_ready_fallback_reads_and_its_trouble_is_a_failure() -> None:
     assert isinstance(result, PageMarkdown)
     assert result.markdown == LAYER[0].text
     failed = Fallback().read(Attempt(replace(page(), image=None), 3, engine="layout"))
-    assert isinstance(failed, Failure)
+    assert isinstance(failed, Broken)
     fallback.close()
     fallback.close()
 

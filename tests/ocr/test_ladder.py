@@ -18,9 +18,12 @@ from rag_ingest.ocr.lightonocr_model import Loaded, load
 from rag_ingest.ocr.lightonocr_watch import EVERY
 from rag_ingest.ocr.loops import MOST_RUN
 from rag_ingest.ocr.upright import turned_back
-from rag_ingest.types import Figure, Page, PageMarkdown, TextLine, Word
+from rag_ingest.types import Failure, Figure, Page, PageMarkdown, TextLine, Word
 
-GREEDY = LightOnOcrOptions(temperature=0.0, max_new_tokens=900, device="cpu", batch_size=4, fallback="textlayer")
+GREEDY = LightOnOcrOptions(
+    temperature=0.0, max_new_tokens=900, device="cpu", batch_size=4, fallback="textlayer"
+)
+"""The plain path, whose rows can be scripted; the loop's own looping pages are in `test_decode_pages.py`."""
 HEAD, UNIT = "# Results\n\nWe saw that ", "the gauge drifted slowly, and "
 LOOP = HEAD + UNIT * 60
 
@@ -151,6 +154,56 @@ def test_a_retry_at_another_size_sends_another_image(
     assert sizes[0] == sizes[1]
     assert sizes[2][0] > sizes[0][0]
     assert all(side % 28 == 0 for side in sizes[2])
+
+
+@contextmanager
+def failing(monkeypatch: pytest.MonkeyPatch, key: str, error: str, *, until_px: int = 0) -> Iterator[list[int]]:
+    """A model that fails with one page (with every one where the key is empty) as long as it is wider than that."""
+    read, widths = Loaded.read, []
+
+    def reading(self: Loaded, images: Any, keys: Any, *others: Any) -> Any:
+        for image, name in zip(images, keys, strict=True):
+            if name.startswith(key) and image.width > until_px:
+                widths.append(image.width)
+                raise RuntimeError(error)
+        return read(self, images, keys, *others)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Loaded, "read", reading)
+        yield widths
+
+
+def test_a_page_too_large_for_the_memory_is_read_smaller(
+    loaded: Loaded, pages: list[Page], texts: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert pages[1].image
+    with failing(monkeypatch, "fixtures:2", "CUDA out of memory. Tried", until_px=pages[1].image.width - 1) as widths:
+        results = ready(engine(loaded).recognize(pages))
+    assert [results[n].markdown for n in (0, 2, 3)] == [texts[n] for n in (0, 2, 3)]
+    first, second = results[1].checks["attempts"][:2]
+    assert "out of memory" in first["reason"]
+    assert (second["temperature"], second["scale"]) == (0.0, 0.8)
+    assert len(widths) == 3, "among four, among two, alone"
+
+
+def test_a_page_that_the_model_fails_at_is_read_by_the_fallback(
+    loaded: Loaded, pages: list[Page], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with failing(monkeypatch, "fixtures:2", "index out of range"):
+        results = ready(engine(loaded).recognize(pages))
+        (alone,) = engine(loaded, fallback="none").recognize(pages[1:2])
+    assert [result.engine for result in results] == ["lightonocr", "textlayer", "lightonocr", "lightonocr"]
+    assert [told["verdict"] for told in results[1].checks["attempts"]] == ["failed", "ok"]
+    assert isinstance(alone, Failure)
+    assert "index out of range" in alone.reason
+
+
+def test_a_device_that_fails_with_every_page_leaves_them_for_later(
+    loaded: Loaded, pages: list[Page], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with failing(monkeypatch, "", "CUDA error: an illegal memory access was encountered"):
+        results = engine(loaded).recognize(pages)
+    assert all(isinstance(result, Failure) and "illegal memory access" in result.reason for result in results)
 
 
 @pytest.mark.parametrize("turns", [1, 3])

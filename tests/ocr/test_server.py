@@ -1,4 +1,4 @@
-"""The server engine's promises, against a real server on the loopback that misbehaves as told."""
+"""The server engine's protocol, against a real server on the loopback: what it sends, and how many at a time."""
 
 from __future__ import annotations
 
@@ -6,14 +6,13 @@ import base64
 import io
 import json
 import os
-import re
 import signal
 import subprocess
 import sys
 import textwrap
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import pytest
 from PIL import Image
@@ -21,37 +20,9 @@ from PIL.JpegImagePlugin import get_sampling
 
 from rag_ingest.errors import ConfigError
 from rag_ingest.ocr.server import ServerEngine, ServerOptions
-from rag_ingest.types import Engine, Failure, Page, PageMarkdown, TextLine
-from tests.http.scripted_server import (
-    Action,
-    ScriptedServer,
-    completion,
-    content,
-    drip,
-    hang,
-    painted,
-    reset,
-    serving,
-    status,
-)
-
-MADE: list[ServerEngine] = []
-
-
-@pytest.fixture(autouse=True)
-def closed() -> Iterator[None]:
-    """Closes what a test made and, having failed, did not close: its open sockets would hide the failure."""
-    yield
-    while MADE:
-        MADE.pop().close()
-
-
-def engine(server: ScriptedServer | str, **options: object) -> ServerEngine:
-    url = server if isinstance(server, str) else server.url
-    quick = {"timeout_s": 5.0, "connect_timeout_s": 2.0, "backoff_s": 0.001, "max_backoff_s": 0.01}
-    once = {"retries": 0, "fallback": "none"}
-    MADE.append(ServerEngine(ServerOptions(url=url, **{**quick, **once, **options})))  # type: ignore[arg-type]
-    return MADE[-1]
+from rag_ingest.types import Engine, Failure, Page, PageMarkdown
+from tests.http.scripted_server import ScriptedServer, hang, painted, serving, streamed
+from tests.ocr.conftest import MakeEngine
 
 
 def page(number: int, image: Image.Image | None = None) -> Page:
@@ -72,48 +43,8 @@ def test_it_is_an_engine() -> None:
     made.close()
 
 
-TROUBLE: list[tuple[list[Action], int, str | None]] = [
-    ([status(500)], 2, None),
-    ([reset], 2, None),
-    ([status(429, Retry_After="0")], 2, None),
-    ([hang], 2, None),
-    ([drip], 2, None),
-    ([status(400, b'{"error": "image too large"}')], 1, "status 400.*image too large"),
-    ([status(500)] * 3, 3, r"status 500.*\(attempt 3 of 3\)"),
-    ([hang] * 3, 3, r"no reply in 0.4 s \(attempt 3 of 3\)"),
-    ([reset] * 3, 3, "connection failed"),
-    ([content(b'{"choices": [{"mess')], 1, "not the reply asked for"),
-    ([content(b"<html>gateway</html>", "text/html")], 1, "not the reply asked for.*gateway"),
-    ([content(b'{"choices": []}')], 1, "no choices"),
-    ([content(completion(None))], 1, "not the reply asked for"),
-    ([content(completion("cut", "content_filter"))], 1, "stopped early.*content_filter"),
-]
-
-
-def test_each_trouble_costs_its_own_page_alone_and_order_is_kept() -> None:
-    troubled = {3 * i: actions for i, (actions, _, _) in enumerate(TROUBLE)}
-    numbers = list(range(3 * len(TROUBLE)))
-    with serving(script={number: list(actions) for number, actions in troubled.items()}, work_s=0.01) as server:
-        reader = engine(server, max_attempts=3, max_in_flight=8, timeout_s=0.4)
-        results = reader.recognize([page(number) for number in numbers])
-        reader.close()
-    assert [r.page if isinstance(r, Failure) else r.number for r in results] == numbers
-    assert server.most_open <= 8
-    for number, result in zip(numbers, results, strict=True):
-        attempts, reason = (1, None) if number % 3 else TROUBLE[number // 3][1:]
-        assert server.attempts[number] == attempts, number
-        if reason is None:
-            assert isinstance(result, PageMarkdown), result
-            assert (result.markdown, result.finish_reason) == (f"page {number}", "stop")
-        else:
-            assert isinstance(result, Failure)
-            assert (result.stage, result.doc_id) == ("ocr", "d" * 64)
-            assert re.search(reason, result.reason)
-            assert result.reason.isprintable()
-
-
 @pytest.mark.parametrize("bound", [1, 5])
-def test_no_more_pages_in_flight_than_allowed(bound: int) -> None:
+def test_no_more_pages_in_flight_than_allowed(engine: MakeEngine, bound: int) -> None:
     with serving(work_s=0.04) as server:
         reader = engine(server, max_in_flight=bound)
         results = reader.recognize([page(number) for number in range(20)])
@@ -122,7 +53,7 @@ def test_no_more_pages_in_flight_than_allowed(bound: int) -> None:
     assert server.most_open == bound
 
 
-def test_images_are_encoded_as_they_are_sent(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_images_are_encoded_as_they_are_sent(engine: MakeEngine, monkeypatch: pytest.MonkeyPatch) -> None:
     from rag_ingest.ocr import server as module
 
     encoded_ahead: list[int] = []
@@ -142,7 +73,7 @@ def test_images_are_encoded_as_they_are_sent(monkeypatch: pytest.MonkeyPatch) ->
     assert max(encoded_ahead) <= 2
 
 
-def test_the_request_is_the_image_alone_with_the_generation_options() -> None:
+def test_the_request_is_the_image_alone_with_the_generation_options(engine: MakeEngine) -> None:
     with serving() as server:
         reader = engine(server, model="m", max_new_tokens=77, temperature=0.5, top_p=0.8, seed=3)
         reader.recognize([page(1)])
@@ -154,11 +85,12 @@ def test_the_request_is_the_image_alone_with_the_generation_options() -> None:
     (message,) = sampled.pop("messages")
     assert [part["type"] for part in message["content"]] == ["image_url"]
     assert message["role"] == "user"
-    assert sampled == {"model": "m", "max_tokens": 77, "temperature": 0.5, "top_p": 0.8, "seed": 3, "stream": False}
-    assert cold.keys() == {"model", "max_tokens", "temperature", "messages", "stream"}
+    asked = {"stream": True, "stream_options": {"include_usage": True}}
+    assert sampled == {"model": "m", "max_tokens": 77, "temperature": 0.5, "top_p": 0.8, "seed": 3, **asked}
+    assert cold.keys() == {"model", "max_tokens", "temperature", "messages", *asked}
 
 
-def test_png_carries_the_very_pixels_that_the_local_engine_sees() -> None:
+def test_png_carries_the_very_pixels_that_the_local_engine_sees(engine: MakeEngine) -> None:
     from rag_ingest.ocr.lightonocr_input import prepare
 
     noise = Image.effect_noise((200, 131), 80).convert("RGB")
@@ -174,7 +106,7 @@ def test_png_carries_the_very_pixels_that_the_local_engine_sees() -> None:
         assert all(side % 28 == 0 and side <= 1540 for side in sent.size)
 
 
-def test_jpeg_is_close_and_unsampled() -> None:
+def test_jpeg_is_close_and_unsampled(engine: MakeEngine) -> None:
     from rag_ingest.ocr.lightonocr_input import prepare
 
     gradient = Image.merge("RGB", [Image.linear_gradient("L").rotate(turn) for turn in (0, 90, 180)]).resize((280, 280))
@@ -189,27 +121,8 @@ def test_jpeg_is_close_and_unsampled() -> None:
     assert max(abs(a - b) for a, b in pairs) <= 8
 
 
-def test_a_page_without_a_usable_image_fails_alone() -> None:
-    torn = io.BytesIO()
-    Image.effect_noise((300, 300), 90).save(torn, "PNG")
-    damaged = Image.open(io.BytesIO(torn.getvalue()[:5000]))
-    pages = [Page("d" * 64, 1, None, None, (1.0, 1.0)), page(2, painted(2, (1540, 1))), page(3, damaged), page(4)]
-    with serving() as server:
-        reader = engine(server)
-        none, thin, broken, good = reader.recognize(pages)
-        reader.close()
-    assert isinstance(none, Failure)
-    assert "no image" in none.reason
-    assert isinstance(thin, Failure)
-    assert "1540 x 1" in thin.reason
-    assert isinstance(broken, Failure)
-    assert "can't be read" in broken.reason
-    assert isinstance(good, PageMarkdown)
-    assert len(server.seen) == 1
-
-
-def test_a_cut_page_says_so_and_a_blank_one_is_no_failure() -> None:
-    with serving(script={1: [content(completion("cut", "length"))], 2: [content(completion(""))]}) as server:
+def test_a_cut_page_says_so_and_a_blank_one_is_no_failure(engine: MakeEngine) -> None:
+    with serving(script={1: [streamed("cut", "length")], 2: [streamed("")]}) as server:
         reader = engine(server)
         cut, blank = reader.recognize([page(1), page(2)])
         reader.close()
@@ -219,16 +132,7 @@ def test_a_cut_page_says_so_and_a_blank_one_is_no_failure() -> None:
     assert (blank.markdown, blank.finish_reason) == ("", "stop")
 
 
-def test_a_server_that_is_gone_fails_every_page_without_raising() -> None:
-    with serving() as server:
-        pass
-    reader = engine(server, max_attempts=2)
-    results = reader.recognize([page(number) for number in range(3)])
-    reader.close()
-    assert all(isinstance(r, Failure) and "connection failed" in r.reason for r in results)
-
-
-def test_check_names_the_address_the_command_and_the_way_round() -> None:
+def test_check_names_the_address_the_command_and_the_way_round(engine: MakeEngine) -> None:
     with serving() as server:
         reader = engine(server)
         reader.check()
@@ -246,7 +150,7 @@ def test_check_names_the_address_the_command_and_the_way_round() -> None:
 
 def test_fingerprint_follows_what_decides_the_output_and_nothing_else() -> None:
     base = ServerEngine(ServerOptions()).fingerprint
-    same = [{"url": "http://elsewhere:1"}, {"max_in_flight": 3}, {"timeout_s": 9.0}, {"api_key_env": ""}]
+    same = [{"url": "http://elsewhere:1"}, {"max_in_flight": 3}, {"timeout_s": 9.0}, {"stream": False}]
     other = [
         {"model": "m"},
         {"max_new_tokens": 9},
@@ -273,7 +177,7 @@ def test_ranges_are_checked_and_named(option: str, value: object) -> None:
         ServerOptions(model="")
 
 
-def test_several_threads_share_one_engine() -> None:
+def test_several_threads_share_one_engine(engine: MakeEngine) -> None:
     with serving(work_s=0.01) as server:
         reader = engine(server, max_in_flight=3)
         results: dict[int, list[PageMarkdown | Failure]] = {}
@@ -340,80 +244,7 @@ def test_options_are_json_that_a_report_can_keep() -> None:
     assert json.loads(json.dumps(dataclasses.asdict(ServerOptions())))["max_in_flight"] == 64
 
 
-LOOPING = "# Title\n\n" + "The same sentence again and again. " * 200
-
-
-def test_bad_answers_climb_the_ladder_and_are_recorded() -> None:
-    script: dict[int | str, list[Action]] = {
-        1: [content(completion(LOOPING, "length")), content(completion("")), content(completion("cut", "length"))],
-        2: [content(completion(LOOPING))],
-    }
-    with serving(script=script) as server:
-        reader = engine(server, retries=3, seed=7, temperature=0.2, max_in_flight=2, skip_blank=False)
-        first, second, third = reader.recognize([page(number, painted(number, (280, 420))) for number in (1, 2, 3)])
-        reader.close()
-    for number, result in enumerate((first, second, third), start=1):
-        assert isinstance(result, PageMarkdown)
-        assert (result.markdown, result.checks["verdict"]) == (f"page {number}", "ok")
-        assert result.fingerprint == reader.fingerprint
-    assert isinstance(first, PageMarkdown)
-    assert [told["verdict"] for told in first.checks["attempts"]] == ["loop", "empty", "truncated", "ok"]
-    assert isinstance(second, PageMarkdown)
-    assert [told["verdict"] for told in second.checks["attempts"]] == ["loop", "ok"]
-    assert isinstance(third, PageMarkdown)
-    assert "attempts" not in third.checks
-    ladder = [place for place, request in enumerate(server.seen) if request.key == 1]
-    bodies = [server.seen[place].body for place in ladder]
-    assert [round(body["temperature"], 3) for body in bodies] == [0.2, 0.5, 0.8, 1.0]
-    assert [body["seed"] for body in bodies] == [7, 8, 9, 10]
-    assert [sent_image(server, place).size for place in ladder] == [(280, 420), (280, 420), (364, 532), (280, 420)]
-
-
-def test_a_page_that_stays_bad_ends_at_the_fallback_or_keeps_its_first_copy() -> None:
-    line = TextLine("What the layer says", (10.0, 10.0, 90.0, 20.0))
-    layered = Page("d" * 64, 1, painted(1), (line,), (612.0, 792.0))
-    for fallback in ("textlayer", "none"):
-        with serving(script={1: [content(completion(LOOPING, "length"))] * 2}) as server:
-            reader = engine(server, retries=1, fallback=fallback)
-            (result,) = reader.recognize([layered])
-            reader.close()
-        assert isinstance(result, PageMarkdown)
-        assert server.attempts[1] == 2
-        if fallback == "none":
-            assert result.markdown.startswith("# Title\n\nThe same sentence again and again.")
-            assert len(result.markdown) < 60
-            assert (result.finish_reason, result.checks["verdict"]) == ("length", "loop")
-        else:
-            assert (result.markdown, result.engine) == ("What the layer says", "textlayer")
-            assert result.fingerprint == reader.fingerprint
-
-
-def test_sixty_four_in_flight_under_every_trouble_lose_and_double_nothing() -> None:
-    troubles: list[list[Action]] = [
-        [],
-        [status(500)],
-        [content(completion(LOOPING, "length"))],
-        [reset, content(completion(""))],
-        [content(completion("cut", "length")), status(429, Retry_After="0"), content(completion(LOOPING))],
-        [content(b"nonsense")],
-        [hang],
-    ]
-    numbers = list(range(128))
-    with serving(script={n: list(troubles[n % len(troubles)]) for n in numbers}, work_s=0.01) as server:
-        reader = engine(server, retries=2, timeout_s=2.0)
-        results = reader.recognize([page(number) for number in numbers])
-        reader.close()
-    assert [r.page if isinstance(r, Failure) else r.number for r in results] == numbers
-    assert server.most_open <= 64
-    for number, result in zip(numbers, results, strict=True):
-        if number % len(troubles) == 5:
-            assert isinstance(result, Failure)
-        else:
-            assert isinstance(result, PageMarkdown), result
-            assert (result.markdown, result.checks["verdict"]) == (f"page {number}", "ok")
-
-
-def test_a_blank_page_is_not_sent() -> None:
+def test_a_blank_page_is_not_sent(engine: MakeEngine) -> None:
     blank = Page("d" * 64, 2, Image.new("RGB", (600, 800), "white"), None, (612.0, 792.0))
     with serving() as server:
         reader = engine(server)
