@@ -44,6 +44,22 @@ class Documents:
 
         return self._where(col("doc_id").isin(list(doc_ids)))
 
+    def of_works(self, works: Iterable[str]) -> list[DocumentRecord]:
+        """Rows of all versions of these works."""
+        from lancedb.expr import col
+
+        wanted = [work for work in works if work]
+        return self._where(col("work").isin(wanted)) if wanted else []
+
+    def remove(self, sources: Iterable[str]) -> int:
+        """Deletes rows; returns how many sources were asked for."""
+        from lancedb.expr import col
+
+        keys = [source_key(source) for source in sources]
+        if keys:
+            self.table.delete(col("source").isin(keys))
+        return len(keys)
+
     def all(self) -> list[DocumentRecord]:
         """Every row, by source."""
         return self._where(None)
@@ -93,4 +109,6 @@ def _to_row(record: DocumentRecord) -> dict[str, Any]:
 
 
 def _to_record(row: Mapping[str, Any]) -> DocumentRecord:
-    return DocumentRecord(**{**row, "metadata": json.loads(row["metadata"])})
+    return DocumentRecord(
+        **{**row, "metadata": json.loads(row["metadata"]), "work": row["work"] or "", "version": row["version"] or 0}
+    )

@@ -8,7 +8,7 @@ time; any number of readers.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from os import PathLike, fspath
 from types import TracebackType
@@ -20,7 +20,8 @@ from rag_ingest.store.documents import Documents
 from rag_ingest.store.expand import Expansion, expand
 from rag_ingest.store.figure_files import FigureFiles
 from rag_ingest.store.ledger import Ledger
-from rag_ingest.store.schema import DocumentRecord, Identity, source_key
+from rag_ingest.store.replacing import Replacing
+from rag_ingest.store.schema import DocumentRecord, Identity
 from rag_ingest.store.search import SearchMode, candidates
 from rag_ingest.store.settings import with_settings
 from rag_ingest.store.status import Status, read_status
@@ -63,6 +64,7 @@ class KnowledgeBase:
         self._ledger = Ledger(tables["pages"])
         self._chunks = Chunks(tables["chunks"], identity.dimension)
         self._figures = FigureFiles(uri)
+        self._replacing = Replacing(self._documents, self._ledger, self._chunks, self._figures)
         self._commits: Counter[str] = Counter()
 
     @classmethod
@@ -144,18 +146,33 @@ class KnowledgeBase:
             return self._ledger.done(doc_id, fingerprint)
 
     def write_pages(
-        self, results: Sequence[PageMarkdown | Failure], *, source: str, fingerprint: str, engine: str
+        self,
+        results: Sequence[PageMarkdown | Failure],
+        *,
+        source: str | Mapping[str, str],
+        fingerprint: str,
+        engine: str,
+        pending: Sequence[tuple[str, int]] = (),
     ) -> None:
-        """Records pages in one commit. `fingerprint` and `engine` are for failures; pages carry their own.
+        """Records pages in one commit. Crops of figures that have a path go into files first, others into the table.
 
-        Crops of figures that have a path go into files first; others go into the table.
+        Args:
+            results: pages carry their own engine and fingerprint.
+            source: of all, or by doc_id.
+            fingerprint: of failures and pages that wait.
+            engine: likewise.
+            pending: (doc_id, page) of pages that are going to be read.
 
         Raises:
             StoreError: a failure without document or page.
         """
         with foreign_errors(f"{self.uri}: pages can't be written"):
             results = [self._figures.write(r) if isinstance(r, PageMarkdown) else r for r in results]
-            changed = self._ledger.write(results, source=source, fingerprint=fingerprint, engine=engine)
+            doc_ids = [result.doc_id for result in results] + [doc_id for doc_id, _ in pending]
+            sources = dict.fromkeys(doc_ids, source) if isinstance(source, str) else source
+            changed = self._ledger.write(
+                results, sources=sources, fingerprint=fingerprint, engine=engine, pending=pending
+            )
         self._committed("pages", changed)
 
     def document_for(self, source: str) -> DocumentRecord | None:
@@ -180,6 +197,8 @@ class KnowledgeBase:
         found = self.document_for(source)
         if found is None or found.state == "failed" or (retry_failed and found.state == "partial"):
             return False
+        if found.state == "superseded":
+            return found.doc_id == doc_id and self.later_version(found.work, found.version) is not None
         have = (found.doc_id, found.ocr_fingerprint, found.split_fingerprint, found.embedder)
         return have == (doc_id, ocr_fingerprint, split_fingerprint, embedder)
 
@@ -187,14 +206,22 @@ class KnowledgeBase:
         """Sources that gave this content, read, split and embedded just so; by source."""
         marks = (ocr_fingerprint, split_fingerprint, embedder)
         with foreign_errors(f"{self.uri}: documents can't be read"):
-            found = [d for d in self._documents.of_contents([doc_id]) if d.state != "failed"]
+            found = [d for d in self._documents.of_contents([doc_id]) if d.state in ("done", "partial")]
         return [d for d in found if (d.ocr_fingerprint, d.split_fingerprint, d.embedder) == marks]
 
+    def later_version(self, work: str, version: int) -> DocumentRecord | None:
+        """A document that is a later version of this work, the latest there is."""
+        if not work or not version:
+            return None
+        with foreign_errors(f"{self.uri}: documents can't be read"):
+            known = self._documents.of_works([work])
+        later = [d for d in known if d.version > version and d.state in ("done", "partial")]
+        return max(later, key=lambda record: record.version, default=None)
+
     def share_document(self, record: DocumentRecord) -> None:
-        """Writes the row of a source whose content is here already; what the source held before goes."""
+        """Writes the row of a source whose content is here already, or superseded; what it held before goes."""
         with foreign_errors(f"{self.uri}: documents can't be written"):
-            self._leave(record.source, {record.doc_id})
-            self._committed("documents", self._documents.write([record]))
+            self._wrote(*self._replacing.share(record))
 
     def replace_document(self, record: DocumentRecord, chunks: Sequence[Chunk], vectors: NDArray[np.float32]) -> None:
         """Makes these the document's only chunks, in one commit, then writes its row; see `replace_documents`."""
@@ -213,30 +240,28 @@ class KnowledgeBase:
         if not documents:
             return
         with foreign_errors(f"{self.uri}: documents can't be written"):
-            doc_ids = {d.record.doc_id for d in documents}
-            left = {d for document in documents for d in self._left_behind(document.record.source, doc_ids)}
-            changed = self._chunks.replace(self._chunks.rows(documents), doc_ids | left)
-            self._committed("chunks", int(changed))
-            self._committed("documents", self._documents.write([d.record for d in documents]))
+            self._wrote(*self._replacing.replace(documents))
 
-    def _leave(self, source: str, doc_ids: set[str]) -> None:
-        left = self._left_behind(source, doc_ids)
-        if left:
-            self._committed("chunks", int(self._chunks.replace(self._chunks.rows([]), left)))
+    def remove(self, sources: Iterable[str], *, keep_pages: bool = False) -> list[DocumentRecord]:
+        """Removes sources with their chunks, pages and figures; returns the rows that they had.
 
-    def _left_behind(self, source: str, doc_ids: set[str]) -> set[str]:
-        """Contents that this source had, by its row or by chunks of a run that was killed, and no other has.
-
-        Chunks of a content that another source still has are given that source's name.
+        Args:
+            sources: as they stand in `documents`; one that is not there is left out.
+            keep_pages: leave what was read in the ledger, so that the same content is not read again.
         """
-        key = source_key(source)
-        record, named = self._documents.of_source(source), self._chunks.doc_ids_of([source])
-        had = ({record.doc_id} if record is not None and record.doc_id else set()) | named
-        had -= doc_ids
-        others = {d.doc_id: d.source for d in (self._documents.of_contents(had) if had else []) if d.source != key}
-        for doc_id in sorted(named & set(others)):
-            self._committed("chunks", self._chunks.rename_source(doc_id, others[doc_id]))
-        return had - set(others)
+        with foreign_errors(f"{self.uri}: documents can't be removed"):
+            records = list(self._documents.of_sources(sources).values())
+            self._wrote(*self._replacing.remove(records, keep_pages=keep_pages))
+        return records
+
+    def documents(self) -> list[DocumentRecord]:
+        """Every row of `documents`, by source."""
+        with foreign_errors(f"{self.uri}: documents can't be read"):
+            return self._documents.all()
+
+    def _wrote(self, chunk_commits: int, rows: int) -> None:
+        self._committed("chunks", chunk_commits)
+        self._committed("documents", rows)
 
     def write_source_failure(self, failure: Failure) -> None:
         """Records a source that failed as a whole; what an earlier run stored for it stays."""

@@ -1,7 +1,8 @@
 """The `pages` table: what was read from which page by which engine fingerprint, and what failed.
 
-A row is keyed by (document, page, fingerprint). A page that is done stays done: a later failure does not take its
-Markdown away. Writing the same result again changes nothing.
+A row is keyed by (document, page, fingerprint). Its state is "pending" (to be read), "done", "skipped" (no ink: nothing
+to read) or "failed". A page that is done stays done: a later failure does not take its Markdown away. Writing the same
+result again changes nothing.
 """
 
 from __future__ import annotations
@@ -22,6 +23,9 @@ if TYPE_CHECKING:
     from lancedb.table import Table
 
 __all__ = ["Ledger", "PageCounts"]
+
+_DONE = ("done", "skipped")
+"""Nothing is left to do; a page without ink is skipped."""
 
 _CROPS = "figure_images"
 _VOLATILE = {"seconds", "attempts", "updated_at", "source", _CROPS}
@@ -46,32 +50,57 @@ class Ledger:
         from lancedb.expr import col, lit
 
         where = (
-            (col("doc_id") == lit(doc_id)) & (col("fingerprint") == lit(fingerprint)) & (col("state") == lit("done"))
+            (col("doc_id") == lit(doc_id)) & (col("fingerprint") == lit(fingerprint)) & col("state").isin(list(_DONE))
         )
         pages = [_to_page(row) for row in fetch(self.table, where, _without_crops())]
         return {page.number: page for page in sorted(pages, key=lambda page: page.number)}
 
-    def write(self, results: Sequence[PageMarkdown | Failure], *, source: str, fingerprint: str, engine: str) -> int:
+    def write(
+        self,
+        results: Sequence[PageMarkdown | Failure],
+        *,
+        sources: Mapping[str, str],
+        fingerprint: str,
+        engine: str,
+        pending: Iterable[tuple[str, int]] = (),
+    ) -> int:
         """Records results in one commit; returns how many rows changed.
+
+        Args:
+            results: pages carry their own engine and fingerprint.
+            sources: of the documents, by doc_id.
+            fingerprint: of failures and of pages that wait.
+            engine: likewise.
+            pending: (doc_id, page) of pages that are going to be read; one that has a row already is left alone.
 
         Raises:
             StoreError: a failure does not say which page of which document.
         """
         import pyarrow as pa
 
-        rows = [_to_row(result, source_key(source), fingerprint, engine) for result in results]
+        rows = [_to_row(result, source_key(sources[result.doc_id]), fingerprint, engine) for result in results]
+        rows += [_waiting(*each, source_key(sources[each[0]]), fingerprint, engine) for each in pending]
         known = self._known(rows)
         changed: dict[str, dict[str, Any]] = {}
         for row in rows:
             before = known.get(row["id"])
             if before is not None:
-                if before["state"] == "done" and (row["state"] == "failed" or _same(before, row)):
+                read = before["state"] in _DONE and (row["state"] not in _DONE or _same(before, row))
+                if read or row["state"] == "pending":
                     continue
                 row["attempts"] += before["attempts"]
             known[row["id"]] = changed[row["id"]] = row
         if changed:
             upsert(self.table, "id", pa.Table.from_pylist(list(changed.values()), schema=pages_schema()))
         return len(changed)
+
+    def remove(self, doc_ids: Iterable[str]) -> None:
+        """Deletes every page of these documents, whatever read it."""
+        from lancedb.expr import col
+
+        wanted = sorted(doc_ids)
+        if wanted:
+            self.table.delete(col("doc_id").isin(wanted))
 
     def _known(self, rows: Iterable[Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
         from lancedb.expr import col
@@ -145,19 +174,33 @@ def _to_row(result: PageMarkdown | Failure, source: str, fingerprint: str, engin
 
 
 def _failed(failure: Failure, fingerprint: str, engine: str) -> dict[str, Any]:
+    return _unread(fingerprint, engine) | {
+        "state": "failed",
+        "finish_reason": "error",
+        "stage": failure.stage,
+        "error": storable(failure.reason),
+    }
+
+
+def _waiting(doc_id: str, page: int, source: str, fingerprint: str, engine: str) -> dict[str, Any]:
+    own = {"id": f"{doc_id}:{page}:{fingerprint}", "doc_id": doc_id, "page": page, "source": source}
+    return {**_unread(fingerprint, engine), **own, "attempts": 0, "updated_at": datetime.now(UTC)}
+
+
+def _unread(fingerprint: str, engine: str) -> dict[str, Any]:
     return {
         "fingerprint": fingerprint,
         "engine": engine,
-        "state": "failed",
+        "state": "pending",
         "markdown": "",
-        "finish_reason": "error",
+        "finish_reason": "",
         "checks": "{}",
         "figures": "[]",
         "boxes": [],
         _CROPS: None,
         "seconds": 0.0,
-        "stage": failure.stage,
-        "error": storable(failure.reason),
+        "stage": "",
+        "error": "",
     }
 
 
@@ -166,7 +209,7 @@ def _done(page: PageMarkdown) -> dict[str, Any]:
     return {
         "fingerprint": page.fingerprint,
         "engine": page.engine,
-        "state": "done",
+        "state": "skipped" if page.checks.get("verdict") == "blank" and not page.markdown else "done",
         "markdown": storable(page.markdown),
         "finish_reason": page.finish_reason,
         "checks": json.dumps(dict(page.checks), sort_keys=True),

@@ -31,7 +31,7 @@ WITNESS_COLUMNS = ("witness_recall", "witness_precision", "witness_order", "witn
 PAPER_COLUMNS = ("arxiv_id", "authors", "license", "doi", "published")
 """Texts that a loader may know of a paper, beside `year`, `version` and categories."""
 
-DocumentState = Literal["done", "partial", "failed"]
+DocumentState = Literal["done", "partial", "failed", "superseded"]
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ class DocumentRecord:
 
     Attributes:
         state: "partial" lacks the pages that failed; "failed" could not be read this time, and what an earlier run
-            stored for it stays.
+            stored for it stays; "superseded" has given way to a later version of the same work and has no chunks.
         stage: where it failed.
         error: one line; empty unless failed.
         ocr_fingerprint: of everything that decides the Markdown.
@@ -48,6 +48,8 @@ class DocumentRecord:
         chunk_count: chunks in the table for this document.
         metadata: JSON values.
         ingested_at: set by the store.
+        work: what later versions share, for example "arXiv:2301.00001"; empty where there is no such thing.
+        version: of the work, 0 where unknown.
     """
 
     source: str
@@ -64,6 +66,8 @@ class DocumentRecord:
     chunk_count: int = 0
     metadata: Mapping[str, Any] = field(default_factory=dict)
     ingested_at: datetime | None = None
+    work: str = ""
+    version: int = 0
 
 
 @dataclass(frozen=True)
@@ -118,9 +122,8 @@ def documents_schema() -> pa.Schema:
     return pa.schema(
         [
             pa.field("source", pa.string(), nullable=False),
-            *(pa.field(name, pa.string()) for name in names),
-            pa.field("page_count", pa.int32()),
-            pa.field("chunk_count", pa.int32()),
+            *(pa.field(name, pa.string()) for name in [*names, "work"]),
+            *_integers("page_count", "chunk_count", "version"),
             pa.field("metadata", pa.string()),
             pa.field("ingested_at", pa.timestamp("us", tz="UTC")),
         ]

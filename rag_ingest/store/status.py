@@ -21,7 +21,7 @@ class Status:
 
     Attributes:
         documents: that can be found by a search.
-        pages: number by state, "done" and "failed", of the documents as they stand.
+        pages: number by state, "done", "failed", "pending" and "skipped", of the documents as they stand.
         engines: `{"engine", "fingerprint", "embedder", "documents"}`, most documents first.
     """
 
