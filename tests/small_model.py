@@ -40,7 +40,7 @@ def _noise(number: int, side: int) -> Image.Image:
 @cache
 def prompts() -> list[torch.Tensor]:
     with torch.inference_mode():
-        return [loaded()._embedded(picture) for picture in pictures()]
+        return [loaded()._prompted(loaded().image_features(picture)) for picture in pictures()]
 
 
 @cache

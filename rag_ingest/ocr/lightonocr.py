@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 from rag_ingest.errors import ConfigError, OcrError
 from rag_ingest.ocr.checks import guards
 from rag_ingest.ocr.conventions import read_conventions
+from rag_ingest.ocr.decode_options import PAGES_AT_A_TIME, DecodeOptions
 from rag_ingest.ocr.fallback import Fallback
 from rag_ingest.ocr.guarded import GuardOptions
 from rag_ingest.ocr.ladder import Attempt, Broken, Outcome, Then, climb, proof_image, run
@@ -36,11 +37,9 @@ NAME: Final = "lightonocr"
 OUTPUT_VERSION: Final = 3
 """Counts up when this code changes what it makes of the same model's answer."""
 
-BATCH_SIZES: Final = {"cuda": 16, "mps": 4, "cpu": 2}
-
 
 @dataclass(frozen=True, kw_only=True)
-class LightOnOcrOptions(GuardOptions):
+class LightOnOcrOptions(GuardOptions, DecodeOptions):
     """What runs, how it writes, and (see `GuardOptions`) what is done about a page that reads badly.
 
     Attributes:
@@ -48,7 +47,7 @@ class LightOnOcrOptions(GuardOptions):
         revision: branch, tag or commit on the hub; None is its `main`. Ignored for a folder.
         device: "auto" takes CUDA, then MPS, then the CPU.
         dtype: "auto" is bfloat16 on CUDA and float32 elsewhere.
-        batch_size: pages decoded together; 0 chooses by device.
+        batch_size: pages read in one call; 0 chooses by device and decoder.
         max_new_tokens: longest answer; a page that reaches it has finish_reason "length". The model's own position
             limit may end a page earlier, with the same reason.
         temperature: 0 always takes the likeliest token. 0.2 and `top_p` 0.9 are the model card's advice.
@@ -70,7 +69,7 @@ class LightOnOcrOptions(GuardOptions):
     def __post_init__(self) -> None:
         if not self.model:
             raise ConfigError(f"ocr.model is empty: give a folder, a hub name or one of {', '.join(VARIANTS)}")
-        if self.device != "auto" and self.device.split(":")[0] not in BATCH_SIZES:
+        if self.device != "auto" and self.device.split(":")[0] not in PAGES_AT_A_TIME["loop"]:
             raise ConfigError(f"ocr.device is {self.device!r}: it must be auto, cuda, cuda:N, mps or cpu")
         for name, known in (("dtype", _DTYPES), ("attention", _ATTENTIONS)):
             if getattr(self, name) not in known:
@@ -81,6 +80,7 @@ class LightOnOcrOptions(GuardOptions):
         if self.top_p == 0:
             raise ConfigError("ocr.top_p is 0: it must be above 0 and at most 1; temperature 0 is greedy")
         self.check_guards("ocr")
+        self.check_decoder("ocr")
 
 
 _OUT_OF_MEMORY = re.compile(r"out of memory|OutOfMemory|MemoryError|(?:alloca|not enough )\w* ?memory", re.IGNORECASE)
@@ -162,11 +162,11 @@ class LightOnOCR:
 
     @property
     def batch_size(self) -> int:
-        """Pages decoded together."""
+        """Pages that one call likes to get."""
         if self.options.batch_size:
             return self.options.batch_size
         kind = self._loaded.device_kind if self._loaded else self._device().split(":")[0]
-        return BATCH_SIZES[kind]
+        return PAGES_AT_A_TIME[self.options.decoder][kind]
 
     def recognize(self, pages: Sequence[Page]) -> list[PageMarkdown | Failure]:
         """Reads pages, `batch_size` at a time; same length and order.
@@ -235,7 +235,8 @@ class LightOnOCR:
         images, keys = [image for _, _, image in batch], [_key(attempt) for _, attempt, _ in batch]
         answers, reason = None, ""
         try:
-            answers = loaded.read(images, keys, replace(self.options, temperature=batch[0][1].temperature))
+            layers = [attempt.page.text_layer for _, attempt, _ in batch]
+            answers = loaded.read(images, keys, replace(self.options, temperature=batch[0][1].temperature), layers)
         except Exception as e:  # whatever torch raises for one batch must not cost the others
             reason = f"{type(e).__name__}: {(str(e).strip() or 'no message').splitlines()[0]}"
         seconds = (time.perf_counter() - begun) / len(batch)

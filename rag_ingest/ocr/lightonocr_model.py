@@ -1,36 +1,44 @@
 """The loaded model: page images in, text out. Imports torch and transformers; only `lightonocr` imports this module.
 
-The vision tower runs a page at a time, since a batch of pages is one sequence with a dense mask to it; the decoder runs
-the whole batch, padded on the left.
+The vision tower runs a page at a time, since a batch of pages is one sequence with a dense mask to it. Then the loop of
+`decode_loop` writes the answers, or transformers' `generate` does, on the whole batch padded on the left.
 """
 
 from __future__ import annotations
 
 import gc
-import hashlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from rag_ingest.errors import MissingExtraError, ModelError, OcrError
-from rag_ingest.ocr.lightonocr_input import PROMPT, image_tokens
-from rag_ingest.ocr.lightonocr_watch import LoopWatch
+from rag_ingest.ocr.lightonocr_input import CELL_PX, LONGEST_EDGE_PX, PROMPT, image_tokens
+from rag_ingest.ocr.lightonocr_watch import LoopWatch, PageSampler
 from rag_ingest.ocr.loops import Loop
-from rag_ingest.types import FinishReason
+from rag_ingest.types import FinishReason, TextLine
 
 try:
     import torch
     import transformers
     from PIL.Image import Image
-    from transformers import GenerationConfig, LogitsProcessor, LogitsProcessorList, StoppingCriteriaList
+    from transformers import GenerationConfig, LogitsProcessorList, StoppingCriteriaList
+
+    from rag_ingest.ocr.decode_ahead import ahead
+    from rag_ingest.ocr.decode_pages import Asked, PageLoop
+    from rag_ingest.ocr.decode_sample import Sampling
 except ImportError as e:
     raise MissingExtraError(e.name or "transformers", "gpu") from e
 
 if TYPE_CHECKING:
     from rag_ingest.ocr.lightonocr import LightOnOcrOptions
+
+
+PIXELS_AHEAD: Final = 3
+"""Pages whose pixels are made ready while others are decoded: 28 MB each at 1540 x 1540 px."""
+MOST_IMAGE_TOKENS: Final = (LONGEST_EDGE_PX // CELL_PX) ** 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +47,7 @@ class Answer:
 
     Attributes:
         loop: where it repeated itself; the text then ends with the first copy.
+        passes: forward passes after the prompt's.
     """
 
     text: str
@@ -46,6 +55,7 @@ class Answer:
     image_tokens: int
     new_tokens: int
     loop: Loop | None = None
+    passes: int = 0
 
 
 def load(folder: Path, device: str, dtype: str, attention: str) -> Loaded:
@@ -93,36 +103,45 @@ class Loaded:
         self.max_positions = int(model.config.text_config.max_position_embeddings)
         self._before, self._after = self._prompt()
         self._text_of = cache(self._decoded)
+        self._pages: Any = PageLoop(model, self.end_ids, self._encoded, lambda ids: self._decoded(*ids), self._text_of)
 
     @property
     def device_kind(self) -> str:
         """`cuda`, `mps` or `cpu`."""
         return str(self.model.device.type)
 
-    def read(self, images: Sequence[Image], keys: Sequence[str], options: LightOnOcrOptions) -> list[Answer]:
-        """Transcribes prepared images, all in one batch.
+    def read(
+        self,
+        images: Sequence[Image],
+        keys: Sequence[str],
+        options: LightOnOcrOptions,
+        layers: Sequence[Sequence[TextLine] | None] | None = None,
+    ) -> list[Answer]:
+        """Transcribes prepared images, all in one batch, or joining and leaving one, as `options.decoder` says.
 
         Args:
             images: as `lightonocr_input.prepare` makes them.
             keys: what tells the pages apart; with the seed it decides what sampling draws for a page.
             options: of generation.
+            layers: each page's text layer, to draft from. It changes no answer.
 
         Raises:
-            OcrError: a prompt leaves no room for an answer.
+            OcrError: a prompt leaves no room for an answer, or may need more than the cache has.
         """
-        with torch.inference_mode():
-            prompts = [self._embedded(image) for image in images]
-            room = [min(options.max_new_tokens, self.max_positions - prompt.shape[0]) for prompt in prompts]
-            if min(room) < 1:
-                raise OcrError(f"the image takes all of the model's {self.max_positions} positions")
-            watch = LoopWatch(room, self.end_ids, self._text_of)
-            rows = self._generate(prompts, keys, max(room), options, watch)
         sizes = [image_tokens(image.size) for image in images]
-        loops = watch.loops(rows)
-        return [self._answer(*each) for each in zip(rows, room, sizes, loops, strict=True)]
+        prompts = [size + len(self._before) + len(self._after) for size in sizes]
+        rooms = [min(options.max_new_tokens, self.max_positions - prompt) for prompt in prompts]
+        if min(rooms) < 1:
+            raise OcrError(f"the image takes all of the model's {self.max_positions} positions")
+        keys = [f"{options.seed}:{key}" for key in keys]
+        asked = [Asked(*each) for each in zip(prompts, rooms, keys, layers or [None] * len(images), strict=True)]
+        with torch.inference_mode():
+            write = self._generated if options.decoder == "generate" else self._looped
+            return [self._answer(*each) for each in zip(write(images, asked, options), rooms, sizes, strict=True)]
 
     def free_cache(self) -> None:
-        """Gives back what a failed batch left on the device."""
+        """Gives back what a failed batch left on the device, and the cache of keys and values."""
+        self._pages.free()
         gc.collect()
         if self.device_kind == "cuda":
             torch.cuda.empty_cache()
@@ -131,33 +150,53 @@ class Loaded:
 
     def free(self) -> None:
         """Drops the weights."""
-        self.model = self.processor = None
+        self.model = self.processor = self._pages = None
         gc.collect()
         if torch.cuda.is_available():
             torch.cuda.empty_cache()
 
     def image_features(self, image: Image) -> torch.Tensor:
         """The page as the decoder sees it: [image tokens, hidden], in the model's dtype."""
-        # do_resize off: the page has its size, and resampling to another grid would only blur it
-        pixels = self.processor.image_processor(image, do_resize=False, return_tensors="pt")["pixel_values"]
-        pixels = pixels.to(self.model.device, self.model.dtype)
+        return self._features(image, self._pixels(image))
+
+    def _features(self, image: Image, pixels: torch.Tensor) -> torch.Tensor:
+        pixels = pixels.to(self.model.device, self.model.dtype, non_blocking=True)
         size = [(image.height, image.width)]
         features = self.model.get_image_features(pixel_values=pixels, image_sizes=size, return_dict=True)
         return torch.cat(list(features.pooler_output)).to(self.model.dtype)
 
-    def _embedded(self, image: Image) -> torch.Tensor:
+    def _pixels(self, image: Image) -> torch.Tensor:
+        # do_resize off: the page has its size, and resampling to another grid would only blur it
+        pixels: torch.Tensor = self.processor.image_processor(image, do_resize=False, return_tensors="pt")[
+            "pixel_values"
+        ]
+        return pixels.pin_memory() if self.device_kind == "cuda" else pixels
+
+    def _prompted(self, features: torch.Tensor) -> torch.Tensor:
         words = self.model.get_input_embeddings()
-        return torch.cat([words(self._before), self.image_features(image), words(self._after)])
+        return torch.cat([words(self._before), features, words(self._after)])
+
+    def _looped(self, images: Sequence[Image], asked: Sequence[Asked], options: LightOnOcrOptions) -> list[_Row]:
+        def prompts(order: Sequence[int]) -> Iterator[torch.Tensor]:
+            pictures = [images[place] for place in order]
+            for picture, pixels in zip(pictures, ahead(self._pixels, pictures, PIXELS_AHEAD), strict=True):
+                yield self._prompted(self._features(picture, pixels))
+
+        longest = MOST_IMAGE_TOKENS + len(self._before) + len(self._after) + options.max_new_tokens
+        sampling = Sampling(options.temperature, options.top_p)
+        pages = self._pages.write(asked, prompts, sampling, options, min(longest, self.max_positions))
+        return [_Row(page.tokens, page.loop, page.passes) for page in pages]
+
+    def _generated(self, images: Sequence[Image], asked: Sequence[Asked], options: LightOnOcrOptions) -> list[_Row]:
+        watch = LoopWatch([page.room for page in asked], self.end_ids, self._text_of)
+        prompts = [self._prompted(self.image_features(image)) for image in images]
+        rows = self._generate(prompts, asked, options, watch)
+        return [_Row(row, loop, len(row) - 1) for row, loop in zip(rows, watch.loops(rows), strict=True)]
 
     def _generate(
-        self,
-        prompts: Sequence[torch.Tensor],
-        keys: Sequence[str],
-        most: int,
-        options: LightOnOcrOptions,
-        watch: LoopWatch,
+        self, prompts: Sequence[torch.Tensor], asked: Sequence[Asked], options: LightOnOcrOptions, watch: LoopWatch
     ) -> list[list[int]]:
-        longest = max(prompt.shape[0] for prompt in prompts)
+        longest, most = max(prompt.shape[0] for prompt in prompts), max(page.room for page in asked)
         embeds = prompts[0].new_zeros(len(prompts), longest, prompts[0].shape[1])
         mask = torch.zeros(len(prompts), longest, dtype=torch.long, device=embeds.device)
         for row, prompt in enumerate(prompts):  # on the left: the answer follows the last column of every row
@@ -165,7 +204,8 @@ class Loaded:
             mask[row, longest - prompt.shape[0] :] = 1
         choose = LogitsProcessorList()
         if options.temperature > 0:
-            choose.append(_Sampler(keys, most, options, embeds.device))
+            sampling = Sampling(options.temperature, options.top_p)
+            choose.append(PageSampler([page.key for page in asked], most, sampling, embeds.device))
         how = GenerationConfig(
             do_sample=False, max_new_tokens=most, eos_token_id=self.end_ids, pad_token_id=self.pad_id
         )
@@ -178,16 +218,20 @@ class Loaded:
         )
         return [list(map(int, row)) for row in ids.tolist()]
 
-    def _answer(self, row: list[int], most: int, image_size: int, loop: Loop | None) -> Answer:
-        end = next((place for place, token in enumerate(row) if token in self.end_ids), len(row))
-        done = end < min(most, len(row)) and loop is None
-        kept = row[: min(end, most) if loop is None else loop.kept]
+    def _answer(self, row: _Row, most: int, image_size: int) -> Answer:
+        tokens, loop = row.tokens, row.loop
+        end = next((place for place, token in enumerate(tokens) if token in self.end_ids), len(tokens))
+        done = end < min(most, len(tokens)) and loop is None
+        kept = tokens[: min(end, most) if loop is None else loop.kept]
         written = len(kept) if loop is None else loop.end
-        return Answer(self._decoded(*kept), "stop" if done else "length", image_size, written, loop)
+        return Answer(self._decoded(*kept), "stop" if done else "length", image_size, written, loop, row.passes)
 
     def _decoded(self, *ids: int) -> str:
         words = self.processor.tokenizer
         return str(words.decode(list(ids), skip_special_tokens=True, clean_up_tokenization_spaces=False))
+
+    def _encoded(self, text: str) -> list[int]:
+        return list(self.processor.tokenizer(text, add_special_tokens=False)["input_ids"])
 
     def _prompt(self) -> tuple[torch.Tensor, torch.Tensor]:
         words, text = self.processor.tokenizer, PROMPT
@@ -205,33 +249,13 @@ class Loaded:
         return before, after
 
 
-class _Sampler(LogitsProcessor):  # type: ignore[misc]
-    """Temperature and top-p with each page's own random numbers, so that its answer ignores the rest of the batch.
+@dataclass(frozen=True, slots=True)
+class _Row:
+    """What was written for a page, and what may follow it; counts are tokens."""
 
-    The numbers are drawn beforehand on the CPU, one a token, from (seed, page); the token is where the number falls in
-    the sorted, cut distribution. What is chosen is left as the only finite score, so the search itself is greedy.
-    """
-
-    def __init__(self, keys: Sequence[str], most: int, options: LightOnOcrOptions, device: torch.device) -> None:
-        self._temperature, self._top_p, self._step = options.temperature, options.top_p, 0
-        self._draws = torch.stack([_draws(f"{options.seed}:{key}", most) for key in keys]).to(device)
-
-    def __call__(self, input_ids: torch.LongTensor, scores: torch.FloatTensor) -> torch.FloatTensor:
-        """[pages, vocabulary] -> the same with one finite score a row."""
-        falling, tokens = (scores.float() / self._temperature).softmax(-1).sort(dim=-1, descending=True, stable=True)
-        total = falling.cumsum(-1)
-        kept = total - falling < self._top_p  # the likeliest is always kept
-        mass = (falling * kept).sum(-1, keepdim=True)
-        draw = self._draws[:, self._step : self._step + 1] * mass
-        self._step += 1
-        place = torch.minimum((total <= draw).sum(-1, keepdim=True), kept.sum(-1, keepdim=True) - 1)
-        chosen = torch.full_like(scores, float("-inf"))
-        return chosen.scatter_(-1, tokens.gather(-1, place), 0.0)  # type: ignore[return-value]
-
-
-def _draws(key: str, count: int) -> torch.Tensor:
-    seed = int.from_bytes(hashlib.sha256(key.encode()).digest()[:8], "little") >> 1
-    return torch.rand(count, generator=torch.Generator().manual_seed(seed))
+    tokens: list[int]
+    loop: Loop | None
+    passes: int
 
 
 def _end_ids(model: Any, words: Any) -> list[int]:

@@ -1,4 +1,7 @@
-"""Stops the pages of a batch that repeat themselves, each by itself. Imports torch, like `lightonocr_model`."""
+"""What `generate` is given beside a batch, so that each page is written by itself, and stops where it repeats itself.
+
+Imports torch and transformers, like `lightonocr_model`.
+"""
 
 from __future__ import annotations
 
@@ -6,8 +9,9 @@ from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 import torch
-from transformers import StoppingCriteria
+from transformers import LogitsProcessor, StoppingCriteria
 
+from rag_ingest.ocr.decode_sample import Sampling, page_draws
 from rag_ingest.ocr.loops import Loop, LoopDetector
 
 EVERY: Final = 16
@@ -56,3 +60,21 @@ class LoopWatch(StoppingCriteria):  # type: ignore[misc]
                 self._found[place] = self._detectors[place].add(token)
                 self._over[place] = self._found[place] is not None
         self._seen += max(map(len, rows), default=0)
+
+
+class PageSampler(LogitsProcessor):  # type: ignore[misc]
+    """Draws with each page's own random numbers (see `decode_sample`) while `generate` searches greedily.
+
+    What is chosen is left as the only finite score.
+    """
+
+    def __init__(self, keys: Sequence[str], most: int, sampling: Sampling, device: torch.device) -> None:
+        self._sampling, self._step = sampling, 0
+        self._draws = torch.stack([page_draws(key, most) for key in keys]).to(device)
+
+    def __call__(self, input_ids: torch.LongTensor, scores: torch.FloatTensor) -> torch.FloatTensor:
+        """[pages, vocabulary] -> the same with one finite score a row."""
+        tokens = self._sampling.choose(scores, self._draws[:, self._step])
+        self._step += 1
+        chosen = torch.full_like(scores, float("-inf"))
+        return chosen.scatter_(-1, tokens[:, None], 0.0)  # type: ignore[return-value]

@@ -21,7 +21,7 @@ from rag_ingest.ocr.upright import turned_back
 from rag_ingest.types import Failure, Figure, Page, PageMarkdown, TextLine, Word
 
 GREEDY = LightOnOcrOptions(
-    temperature=0.0, max_new_tokens=900, device="cpu", batch_size=4, fallback="textlayer"
+    temperature=0.0, max_new_tokens=900, device="cpu", batch_size=4, fallback="textlayer", decoder="generate"
 )
 """The plain path, whose rows can be scripted; the loop's own looping pages are in `test_decode_pages.py`."""
 HEAD, UNIT = "# Results\n\nWe saw that ", "the gauge drifted slowly, and "
@@ -62,7 +62,7 @@ def scripted(monkeypatch: pytest.MonkeyPatch, script: dict[str, str]) -> Iterato
     """Answers by key (`doc:page`, `:n` behind it for a retry); yields a list of the steps that each batch took."""
     read, steps = Loaded.read, []
 
-    def reading(self: Loaded, images: Any, keys: Any, options: Any) -> Any:
+    def reading(self: Loaded, images: Any, keys: Any, options: Any, layers: Any = None) -> Any:
         said = {
             row: self.processor.tokenizer(script[key])["input_ids"] for row, key in enumerate(keys) if key in script
         }
@@ -77,7 +77,7 @@ def scripted(monkeypatch: pytest.MonkeyPatch, script: dict[str, str]) -> Iterato
 
         hook = self.model.register_forward_hook(force)
         try:
-            return read(self, images, keys, options)
+            return read(self, images, keys, options, layers)
         finally:
             hook.remove()
 

@@ -156,33 +156,34 @@ def test_a_page_that_fails_costs_itself(make: Make, pages: list[Page], texts: li
         assert part in result.reason
 
 
+@pytest.mark.parametrize(("decoder", "method"), [("loop", "_looped"), ("generate", "_generated")])
 def test_a_batch_that_does_not_fit_is_halved(
-    make: Make, pages: list[Page], texts: list[str], monkeypatch: pytest.MonkeyPatch
+    make: Make, pages: list[Page], texts: list[str], monkeypatch: pytest.MonkeyPatch, decoder: str, method: str
 ) -> None:
-    generate, batches = Loaded._generate, []
+    write, batches = getattr(Loaded, method), []
 
-    def short_of_memory(self: Loaded, prompts: Any, *rest: Any) -> Any:
-        batches.append(len(prompts))
-        if len(prompts) > 2:
+    def short_of_memory(self: Loaded, images: Any, *rest: Any) -> Any:
+        batches.append(len(images))
+        if len(images) > 2:
             raise torch.OutOfMemoryError("CUDA out of memory")
-        return generate(self, prompts, *rest)
+        return write(self, images, *rest)
 
-    monkeypatch.setattr(Loaded, "_generate", short_of_memory)
-    assert markdown(make(batch_size=8).recognize(pages[:8])) == texts[:8]
+    monkeypatch.setattr(Loaded, method, short_of_memory)
+    assert markdown(make(batch_size=8, decoder=decoder).recognize(pages[:8])) == texts[:8]
     assert batches == [8, 4, 2, 2, 4, 2, 2]
 
 
 def test_a_page_that_never_fits_is_a_failure_and_the_others_are_read(
     make: Make, pages: list[Page], texts: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    features = Loaded.image_features
+    features = Loaded._features
 
-    def fails_on_large(self: Loaded, image: Image.Image) -> torch.Tensor:
+    def fails_on_large(self: Loaded, image: Image.Image, pixels: torch.Tensor) -> torch.Tensor:
         if image.width > 301:
             raise torch.OutOfMemoryError("CUDA out of memory\nmore lines")
-        return features(self, image)
+        return features(self, image, pixels)
 
-    monkeypatch.setattr(Loaded, "image_features", fails_on_large)
+    monkeypatch.setattr(Loaded, "_features", fails_on_large)
     results = make(batch_size=8).recognize(pages[:8])
     assert [n for n, result in enumerate(results) if isinstance(result, Failure)] == [5]
     failure = results.pop(5)
