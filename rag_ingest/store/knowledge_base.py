@@ -302,8 +302,9 @@ class KnowledgeBase:
             StoreError: the database can't be read.
         """
         with foreign_errors(f"{self.uri} can't be searched"):
-            hits = candidates(self._tables["chunks"], text, vector, mode=mode, k=k, where=where)
-            hits = expand(self._tables["chunks"], hits, expansion, k=k) if expansion else hits[:k]
+            keep = None if expansion else k
+            hits = candidates(self._tables["chunks"], text, vector, mode=mode, k=k, where=where, keep=keep)
+            hits = expand(self._tables["chunks"], hits, expansion, k=k) if expansion else hits
         return [self._with_paths(hit) for hit in hits]
 
     def figure_image(self, doc_id: str, figure: PlacedFigure) -> bytes:

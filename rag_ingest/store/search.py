@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from rag_ingest.errors import ConfigError
 from rag_ingest.store.schema import PAPER_COLUMNS, SIDES, WITNESS_COLUMNS, searchable
+from rag_ingest.store.tables import fetch
 from rag_ingest.store.where import parse_where
 from rag_ingest.types import BBox, PlacedFigure, SearchHit, Span
 
@@ -16,7 +18,7 @@ if TYPE_CHECKING:
     from lancedb.table import Table
     from numpy.typing import NDArray
 
-__all__ = ["SearchMode", "candidates"]
+__all__ = ["SearchMode", "candidates", "fuse", "ranked"]
 
 SearchMode = Literal["hybrid", "vector", "text"]
 
@@ -52,10 +54,12 @@ def candidates(
     k: int,
     where: str | Expr | None,
     words_share: float = WORDS_SHARE,
+    keep: int | None = None,
 ) -> list[SearchHit]:
     """At least the `k` best chunks, where there are so many, best first; equal scores in order of chunk id.
 
-    Each way of searching gives 50 of them, or 3 k.
+    Each way of searching gives 50 of them, or 3 k. They are ranked by ids and scores alone; what else is known is
+    fetched of those that are kept.
 
     Args:
         table: `chunks`.
@@ -66,10 +70,26 @@ def candidates(
         k: how many are wanted.
         where: a filter as `store.where` reads it, or a ready expression.
         words_share: of BM25 in the score of mode "hybrid".
+        keep: at most so many are returned; all by default.
 
     Raises:
         ConfigError: unknown mode, k below 1, a filter that can't be read, or no vector where one is needed.
     """
+    best = ranked(table, text, vector, mode=mode, k=k, where=where, words_share=words_share)
+    return [_to_hit(row) for row in _whole(table, best[:keep])]
+
+
+def ranked(
+    table: Table,
+    text: str,
+    vector: NDArray[np.float32] | None,
+    *,
+    mode: SearchMode,
+    k: int,
+    where: str | Expr | None,
+    words_share: float = WORDS_SHARE,
+) -> list[dict[str, Any]]:
+    """What `candidates` finds, in the same order, as rows of "id", "score" and "_rowid"; see there."""
     if mode not in get_args(SearchMode):
         raise ConfigError(f"unknown search mode {mode!r} (known: {', '.join(get_args(SearchMode))})")
     if k < 1:
@@ -77,21 +97,47 @@ def candidates(
     condition = (parse_where(where) if where.strip() else None) if isinstance(where, str) else where
     depth = max(DEPTH, 3 * k)
     if mode == "text":
-        return [_to_hit(row) for row in _by_words(table, "search_text", text, condition, depth)]
+        return _by_words(table, "search_text", text, condition, depth)
     if vector is None:
         raise ConfigError(f"search mode {mode!r} needs the query's vector")
-    near = _by_vector(table, vector, condition, depth)
-    if mode == "hybrid":
-        near = fuse(near, _by_words(table, "wider_text", text, condition, depth, vector), words_share)
-    return [_to_hit(row) for row in near]
+    if mode == "vector":
+        return _by_vector(table, vector, condition, depth)
+    with ThreadPoolExecutor(1) as pool:
+        worded = pool.submit(_by_words, table, "wider_text", text, condition, depth, vector)
+        near = _by_vector(table, vector, condition, depth)
+        return fuse(near, worded.result(), words_share)
+
+
+def _whole(table: Table, best: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Rows with all columns, in the same order.
+
+    A row's number is the fastest way to it, but names another row, or none, once somebody else has compacted the table
+    in between: then the ids are looked for. A chunk that is gone by now is left out.
+    """
+    from lancedb.expr import col
+
+    if not best:
+        return []
+    numbers = [row["_rowid"] for row in best]
+    try:
+        found = table.take_row_ids(numbers).select(_COLUMNS).to_arrow().to_pylist()
+    except (OSError, RuntimeError, ValueError):
+        found = []
+    rows = {row["id"]: row for row in found}
+    if any(row["id"] not in rows for row in best):
+        where = col("id").isin([row["id"] for row in best])
+        rows = {row["id"]: row for row in fetch(table, where, _COLUMNS)}
+    return [{**rows[row["id"]], "score": row["score"]} for row in best if row["id"] in rows]
 
 
 def _by_vector(table: Table, vector: NDArray[np.float32], where: Expr | None, depth: int) -> list[dict[str, Any]]:
     query = table.search(vector, vector_column_name="vector", query_type="vector").distance_type("cosine")
-    query = query.nprobes(NPROBES).refine_factor(REFINE_FACTOR).limit(depth).select([*_COLUMNS, "_distance"])
+    query = query.nprobes(NPROBES).refine_factor(REFINE_FACTOR).limit(depth)
+    query = query.select(["id", "_distance"]).with_row_id(True)
     if where is not None:
         query = query.where(where)
-    return _ordered({**row, "score": 1.0 - row["_distance"]} for row in query.to_arrow().to_pylist())
+    found = query.to_arrow().to_pylist()
+    return _ordered({"id": r["id"], "_rowid": r["_rowid"], "score": 1.0 - r["_distance"]} for r in found)
 
 
 def _by_words(
@@ -110,22 +156,26 @@ def _by_words(
     if not words:
         return []
     wanted = PhraseQuery(phrase, "search_text") if phrase else MatchQuery(words, column)
-    columns = [*_COLUMNS, "_score"] if vector is None else [*_COLUMNS, "_score", "vector"]
-    query = table.search(wanted, query_type="fts").limit(depth).select(columns)
+    columns = ["id", "_score"] if vector is None else ["id", "_score", "vector"]
+    query = table.search(wanted, query_type="fts").limit(depth).select(columns).with_row_id(True)
     if where is not None:
         query = query.where(where)
-    found = query.to_arrow().to_pylist()
+    found = query.to_arrow()
+    plain = found.select(["id", "_rowid", "_score"]).to_pylist()
+    rows = [{"id": row["id"], "_rowid": row["_rowid"], "score": row["_score"]} for row in plain]
     if vector is not None:
-        found = [{**row, "cosine": _cosine(row.pop("vector"), vector)} for row in found]
-    return _ordered({**row, "score": row["_score"]} for row in found)
+        cosines = _cosines(found["vector"].combine_chunks().flatten().to_numpy(zero_copy_only=False), vector)
+        rows = [{**row, "cosine": cosine} for row, cosine in zip(rows, cosines, strict=True)]
+    return _ordered(rows)
 
 
-def _cosine(stored: Sequence[float], vector: NDArray[np.float32]) -> float:
+def _cosines(stored: NDArray[np.float32], vector: NDArray[np.float32]) -> list[float]:
+    """Of each stored vector, one after the other in `stored`, and the query's; 0 where one has no length."""
     import numpy as np
 
-    values = np.asarray(stored, dtype=np.float32)
-    length = float(np.linalg.norm(values) * np.linalg.norm(vector))
-    return float(values @ vector) / length if length else 0.0
+    rows = stored.reshape(-1, len(vector))
+    lengths = np.linalg.norm(rows, axis=1) * np.linalg.norm(vector)
+    return [float(row @ vector) / float(n) if n else 0.0 for row, n in zip(rows, lengths, strict=True)]
 
 
 def _ordered(rows: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
