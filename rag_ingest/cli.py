@@ -17,6 +17,8 @@ import typer
 from typer.core import TyperGroup
 
 from rag_ingest import __version__
+from rag_ingest.commands.options import ConfigOption, DbOption, JsonOption, SetOption, print_json
+from rag_ingest.commands.search import search
 from rag_ingest.errors import ConfigError, ModelError, NoKnowledgeBaseError, RagIngestError, StoreMismatchError
 
 if TYPE_CHECKING:
@@ -66,14 +68,6 @@ PathsArgument = Annotated[
         metavar="PATH...", help="Files, folders, globs or URLs (s3://, https://, file://).", show_default=False
     ),
 ]
-DbOption = Annotated[
-    Path, typer.Option("--db", metavar="DIR", help="Folder of the knowledge base.", show_default=False)
-]
-ConfigOption = Annotated[Path | None, typer.Option("--config", metavar="FILE", help="TOML file with options.")]
-SetOption = Annotated[
-    list[str] | None,
-    typer.Option("--set", metavar="KEY=VALUE", help="One option, e.g. split.max_tokens=200. Repeatable."),
-]
 EngineOption = Annotated[
     str | None, typer.Option("--engine", metavar="NAME", help="auto, lightonocr, server, layout or textlayer.")
 ]
@@ -81,7 +75,6 @@ PasswordOption = Annotated[
     str | None,
     typer.Option("--password", help="Password of encrypted PDFs.", envvar="RAG_INGEST_PASSWORD", show_envvar=True),
 ]
-JsonOption = Annotated[bool, typer.Option("--json", help="JSON on stdout and nothing else.")]
 
 
 def _version(wanted: bool) -> None:
@@ -137,7 +130,7 @@ def _ingest(paths: list[str], db: Path, options: Config, as_json: bool) -> None:
     with IngestProgress(0 if dumps else len(found)) as progress:
         report = run(found, db, config=options, progress=progress)
     if as_json:
-        _print_json(report.as_json())
+        print_json(report.as_json())
     print_ingest_report(report)
     if report.interrupted:
         raise typer.Exit(EXIT_ERROR)
@@ -171,59 +164,7 @@ def retry(
     _ingest(sources, db, options, as_json)
 
 
-@app.command()
-def search(
-    query: Annotated[str, typer.Argument(help="Plain words.", show_default=False)],
-    db: DbOption,
-    mode: Annotated[str, typer.Option("--mode", help="hybrid, vector or text.")] = "hybrid",
-    k: Annotated[int, typer.Option("-k", min=1, help="How many chunks.")] = 5,
-    where: Annotated[
-        str | None,
-        typer.Option("--where", metavar="EXPR", help="Filter, e.g. \"page >= 3 and title contains 'attention'\"."),
-    ] = None,
-    expand: Annotated[
-        str | None,
-        typer.Option("--expand", metavar="section", help="Show the section around each chunk; one chunk a section."),
-    ] = None,
-    expand_tokens: Annotated[
-        int | None, typer.Option("--expand-tokens", min=1, help="Budget of an expanded text.", show_default="1024")
-    ] = None,
-    config: ConfigOption = None,
-    settings: SetOption = None,
-    as_json: JsonOption = False,
-) -> None:
-    """Search a knowledge base: the best chunks with their headings and pages, or the sections around them."""
-    from rag_ingest.api import EXPAND_TOKENS
-    from rag_ingest.api import search as run
-    from rag_ingest.config import load_config
-    from rag_ingest.console import hit_json, print_hits
-    from rag_ingest.store.knowledge_base import KnowledgeBase
-
-    if mode not in ("hybrid", "vector", "text"):
-        raise ConfigError(f"--mode {mode!r} is not one of hybrid, vector, text")
-    if expand not in (None, "section"):
-        raise ConfigError(f"--expand {expand!r} is not known: allowed is section")
-    if expand_tokens is not None and expand is None:
-        raise ConfigError("--expand-tokens needs --expand section")
-    options = None
-    if config or settings:
-        with KnowledgeBase.open(str(db)) as kb:
-            options = load_config(config, settings or [], base=kb.settings)
-    hits = run(
-        query,
-        db,
-        mode=mode,  # type: ignore[arg-type]  # checked above, as is `expand`
-        k=k,
-        where=where,
-        config=options,
-        expand=expand,  # type: ignore[arg-type]
-        expand_tokens=expand_tokens or EXPAND_TOKENS,
-    )
-    if as_json:
-        for hit in hits:
-            _print_json(hit_json(hit))
-    else:
-        print_hits(hits)
+app.command()(search)
 
 
 @app.command()
@@ -259,7 +200,7 @@ def split(
     chunks = split_markdown(_read_text(file), max_tokens=max_tokens)
     if as_json:
         for chunk in chunks:
-            _print_json(chunk_json(chunk))
+            print_json(chunk_json(chunk))
     else:
         print_chunks(chunks)
 
@@ -273,7 +214,7 @@ def status(db: DbOption, as_json: JsonOption = False) -> None:
     with KnowledgeBase.open(str(db)) as kb:
         found = kb.status()
     if as_json:
-        _print_json(status_json(found))
+        print_json(status_json(found))
     else:
         print_status(found, str(db))
 
@@ -290,7 +231,7 @@ def doctor(
 
     findings = examine(load_config(config, settings or []))
     if as_json:
-        _print_json(findings)
+        print_json(findings)
     else:
         print_examination(findings)
     if findings["problems"]:
@@ -310,10 +251,6 @@ def _read_text(file: str) -> str:
         raise ConfigError(f"{file} can't be read: {e.strerror}") from e
     except UnicodeDecodeError as e:
         raise ConfigError(f"{file} is not UTF-8 text (byte {e.start})") from e
-
-
-def _print_json(value: Any) -> None:
-    typer.echo(json.dumps(value, ensure_ascii=False))
 
 
 def main() -> None:

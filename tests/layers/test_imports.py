@@ -27,7 +27,8 @@ RANK: dict[str, float] = {
     "ocr_output": 8,
     "llamaindex": 8,
     "inspect": 8,
-    "cli": 9,
+    "commands": 9,
+    "cli": 10,
     "": 6,
 }
 HEAVY = (
@@ -91,6 +92,7 @@ MEASURE_INSIDES = {
     "eval/drafting_targets.py": "ocr",
     "eval/guards.py": "ocr",
     "eval/orientation.py": "ocr",
+    "eval/throughput.py": "ocr",
     "eval/witness.py": "ocr",
 }
 """What an evaluation of a stage's own functions may import besides: that stage."""

@@ -1,0 +1,1 @@
+"""The commands of `rag-ingest`, one file a group; `cli` puts them together."""

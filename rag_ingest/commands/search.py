@@ -1,0 +1,66 @@
+"""`rag-ingest search`."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from rag_ingest.commands.options import ConfigOption, DbOption, JsonOption, SetOption, print_json
+from rag_ingest.errors import ConfigError
+
+__all__ = ["search"]
+
+
+def search(
+    query: Annotated[str, typer.Argument(help="Plain words.", show_default=False)],
+    db: DbOption,
+    mode: Annotated[str, typer.Option("--mode", help="hybrid, vector or text.")] = "hybrid",
+    k: Annotated[int, typer.Option("-k", min=1, help="How many chunks.")] = 5,
+    where: Annotated[
+        str | None,
+        typer.Option("--where", metavar="EXPR", help="Filter, e.g. \"page >= 3 and title contains 'attention'\"."),
+    ] = None,
+    expand: Annotated[
+        str | None,
+        typer.Option("--expand", metavar="section", help="Show the section around each chunk; one chunk a section."),
+    ] = None,
+    expand_tokens: Annotated[
+        int | None, typer.Option("--expand-tokens", min=1, help="Budget of an expanded text.", show_default="1024")
+    ] = None,
+    config: ConfigOption = None,
+    settings: SetOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Search a knowledge base: the best chunks with their headings and pages, or the sections around them."""
+    from rag_ingest.api import EXPAND_TOKENS
+    from rag_ingest.api import search as run
+    from rag_ingest.config import load_config
+    from rag_ingest.console import hit_json, print_hits
+    from rag_ingest.store.knowledge_base import KnowledgeBase
+
+    if mode not in ("hybrid", "vector", "text"):
+        raise ConfigError(f"--mode {mode!r} is not one of hybrid, vector, text")
+    if expand not in (None, "section"):
+        raise ConfigError(f"--expand {expand!r} is not known: allowed is section")
+    if expand_tokens is not None and expand is None:
+        raise ConfigError("--expand-tokens needs --expand section")
+    options = None
+    if config or settings:
+        with KnowledgeBase.open(str(db)) as kb:
+            options = load_config(config, settings or [], base=kb.settings)
+    hits = run(
+        query,
+        db,
+        mode=mode,  # type: ignore[arg-type]  # checked above, as is `expand`
+        k=k,
+        where=where,
+        config=options,
+        expand=expand,  # type: ignore[arg-type]
+        expand_tokens=expand_tokens or EXPAND_TOKENS,
+    )
+    if as_json:
+        for hit in hits:
+            print_json(hit_json(hit))
+    else:
+        print_hits(hits)
