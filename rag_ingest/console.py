@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from rag_ingest.report import DocumentReport, EngineChosen, IngestReport, failure_json
+from rag_ingest.report import DocumentReport, EngineChosen, IngestReport, Waiting, failure_json
 from rag_ingest.store.node_metadata import figure_json
 from rag_ingest.types import Chunk, Failure, PageMarkdown, SearchHit, Span
 
@@ -61,6 +61,8 @@ class _Progress:
         """Takes one event."""
         if isinstance(event, EngineChosen):
             err.print(f"engine: {event.name} ({event.reason})", markup=False)
+        elif isinstance(event, Waiting):
+            err.print(event.message, markup=False)
 
     def line(self, text: str) -> None:
         """One line for a log file; a terminal has the bar."""
@@ -109,7 +111,7 @@ class OcrProgress(_Progress):
 
 def document_line(report: DocumentReport) -> str:
     """One finished document in words."""
-    if report.outcome in ("unchanged", "duplicate"):
+    if report.outcome in ("unchanged", "duplicate", "superseded", "removed"):
         return f"{report.source}: {report.outcome}"
     failed = f", {report.pages_failed} pages failed" if report.pages_failed else ""
     cached = f" + {report.pages_cached} from the ledger" if report.pages_cached else ""

@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from rag_ingest.types import Failure, PageMarkdown
 
-DocumentOutcome = Literal["added", "updated", "unchanged", "duplicate", "partial", "failed"]
+DocumentOutcome = Literal["added", "updated", "unchanged", "duplicate", "superseded", "partial", "failed", "removed"]
 
 
 @dataclass(frozen=True)
@@ -19,12 +19,20 @@ class EngineChosen:
 
 
 @dataclass(frozen=True)
+class Waiting:
+    """Another process writes to the knowledge base."""
+
+    message: str
+
+
+@dataclass(frozen=True)
 class DocumentReport:
     """One document is dealt with.
 
     Attributes:
         outcome: "unchanged" was there already, "duplicate" has the content of another source, "partial" is in the
-            knowledge base without the pages that failed, "failed" is not in it.
+            knowledge base without the pages that failed, "superseded" has given way to a later version of the same
+            paper, "removed" is gone from its folder, "failed" is not in it.
         pages_read: pages that the engine read in this run.
         pages_cached: pages whose Markdown was in the ledger.
         seconds: parse, split, embed and store.

@@ -28,13 +28,15 @@ class Work:
     Attributes:
         todo: page numbers to read.
         done: pages that were read before.
-        skip: why nothing is to be done at all ("unchanged", "duplicate"), else empty.
+        skip: why nothing is to be done at all: "unchanged", "duplicate" (`same_as` has this content), "superseded" (by
+            a later version that is there); else empty.
     """
 
     document: SourceDocument
     todo: tuple[int, ...]
     done: Mapping[int, PageMarkdown] = field(default_factory=dict)
-    skip: Literal["", "unchanged", "duplicate"] = ""
+    skip: Literal["", "unchanged", "duplicate", "superseded"] = ""
+    same_as: str = ""
 
 
 Plan: TypeAlias = Callable[[SourceDocument], Work]

@@ -1,0 +1,74 @@
+"""Pages into the ledger as they are read, in groups."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Generator, Iterable
+
+from rag_ingest.stages import PageResult, Work
+from rag_ingest.store.knowledge_base import KnowledgeBase
+from rag_ingest.types import Failure, PageMarkdown
+
+__all__ = ["PageLog"]
+
+ROWS, SECONDS = 64, 5.0
+"""So many pages, or those of so many seconds, are one commit: what a killed process may have read in vain."""
+
+
+class PageLog:
+    """Holds pages back until there are enough of them.
+
+    Pages that are going to be read are put down as pending, so that `status` tells what is left of a document that
+    takes long; one that is read before the group is written is never written as pending.
+
+    Args:
+        kb: is written.
+        fingerprint: of pages that fail or wait.
+        engine: likewise.
+    """
+
+    def __init__(self, kb: KnowledgeBase, fingerprint: str, engine: str) -> None:
+        self._kb = kb
+        self._fingerprint = fingerprint
+        self._engine = engine
+        self._sources: dict[str, str] = {}
+        self._pending: dict[tuple[str, int], None] = {}
+        self._results: dict[tuple[str, int], PageResult] = {}
+        self._due = time.monotonic() + SECONDS
+
+    def through(
+        self, stream: Iterable[Work | PageResult], seen: Callable[[Work | PageResult], None]
+    ) -> Generator[Work | PageResult]:
+        """The same items, which are put down on their way; what is left over is written at the end, or at Ctrl-C."""
+        try:
+            for item in stream:
+                seen(item)
+                self._add(item)
+                if len(self._results) >= ROWS or time.monotonic() > self._due:
+                    self.flush()
+                yield item
+        finally:
+            self.flush()
+
+    def flush(self) -> None:
+        """Writes what is held, in one commit."""
+        if self._results or self._pending:
+            results, pending = list(self._results.values()), list(self._pending)
+            self._kb.write_pages(
+                results, source=self._sources, fingerprint=self._fingerprint, engine=self._engine, pending=pending
+            )
+        last = next(reversed(self._sources), None)
+        self._sources = {last: self._sources[last]} if last is not None else {}
+        self._pending, self._results = {}, {}
+        self._due = time.monotonic() + SECONDS
+
+    def _add(self, item: Work | PageResult) -> None:
+        if isinstance(item, Work):
+            doc_id = item.document.doc_id
+            self._sources.pop(doc_id, None)  # so that it is the last one
+            self._sources[doc_id] = item.document.source
+            self._pending |= {(doc_id, number): None for number in item.todo}
+        elif isinstance(item, PageMarkdown) or (isinstance(item, Failure) and item.page is not None):
+            key = item.doc_id, (item.page or 0) if isinstance(item, Failure) else item.number
+            self._pending.pop(key, None)
+            self._results[key] = item

@@ -1,0 +1,84 @@
+"""What is left to do for a document, by what the knowledge base has of it."""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from rag_ingest.errors import LoadError
+from rag_ingest.load.arxiv_dumps import member_sha256
+from rag_ingest.load.member_uri import split_member
+from rag_ingest.stages import Work, all_pages
+from rag_ingest.store.knowledge_base import KnowledgeBase
+from rag_ingest.store.schema import DocumentRecord, source_key
+from rag_ingest.types import SourceDocument
+
+__all__ = ["Planner", "work_of"]
+
+
+class Planner:
+    """Skips what is in the knowledge base already, and takes pages from the ledger.
+
+    It is asked in the thread that reads ahead, and told in the one that writes.
+
+    Args:
+        kb: only read.
+        marks: OCR fingerprint, split fingerprint, embedder: of this run.
+    """
+
+    def __init__(self, kb: KnowledgeBase, marks: tuple[str, str, str]) -> None:
+        self._kb = kb
+        self._marks = marks
+        self._under_way: dict[str, str] = {}  # doc_id -> the source that stands for it, until it is written
+        self._lock = threading.Lock()
+
+    def __call__(self, document: SourceDocument) -> Work:
+        """Of several sources with one content the first is read; the others only get their row."""
+        source, doc_id = document.source, document.doc_id
+        if self._kb.is_current(source, doc_id, *self._marks, retry_failed=True):
+            return Work(document, (), skip="unchanged")
+        if self._kb.later_version(*work_of(document.metadata)):
+            return Work(document, (), skip="superseded")
+        with self._lock:
+            first = self._under_way.get(doc_id)
+        if first is not None:
+            return Work(document, (), skip="duplicate", same_as=first)
+        if (owner := self._owner(document)) is not None:
+            return Work(document, (), skip="duplicate", same_as=owner.source)
+        with self._lock:
+            self._under_way[doc_id] = source
+        done = self._kb.done_pages(doc_id, self._marks[0])
+        return Work(document, tuple(n for n in all_pages(document).todo if n not in done), done)
+
+    def written(self, doc_id: str) -> None:
+        """A document is in the knowledge base now, or has failed: later ones of its content find it there, or try."""
+        with self._lock:
+            self._under_way.pop(doc_id, None)
+
+    def _owner(self, document: SourceDocument) -> DocumentRecord | None:
+        """Another source whose chunks are up to date and that has this very content still."""
+        owners = self._kb.owners(document.doc_id, *self._marks)
+        others = (owner for owner in owners if owner.source != source_key(document.source))
+        return next((owner for owner in others if _still_has(owner.source, document.doc_id)), None)
+
+
+def work_of(metadata: Mapping[str, Any]) -> tuple[str, int]:
+    """(what all versions of a paper share, its version), as `DocumentRecord` has them; ("", 0) where unknown."""
+    paper, version = metadata.get("arxiv_id"), metadata.get("version")
+    return (f"arXiv:{paper}", version) if isinstance(paper, str) and isinstance(version, int) else ("", 0)
+
+
+def _still_has(source: str, doc_id: str) -> bool:
+    """Whether a local file, or a paper in a local dump, has this content now; a remote one is believed to."""
+    if "://" in source:
+        return True
+    try:
+        if split_member(source):
+            return member_sha256(source) == doc_id
+        with Path(source).open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest() == doc_id
+    except (OSError, LoadError):
+        return False

@@ -1,0 +1,207 @@
+"""Pages that were read -> chunks and vectors in the knowledge base; whatever goes wrong costs one document."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Generator, Sequence
+from contextlib import closing
+from dataclasses import replace
+from pathlib import Path
+
+from rag_ingest.errors import RagIngestError
+from rag_ingest.load.member_uri import file_of, split_member
+from rag_ingest.parse.document import assemble
+from rag_ingest.pipeline import Paths, Pipeline
+from rag_ingest.report import DocumentOutcome, DocumentReport, IngestReport
+from rag_ingest.runners.ahead import ahead
+from rag_ingest.runners.commit_group import CommitGroup, Ready
+from rag_ingest.runners.page_log import PageLog
+from rag_ingest.runners.planning import Planner, work_of
+from rag_ingest.stages import PageResult, Work, collect
+from rag_ingest.store.chunks import DocumentChunks
+from rag_ingest.store.knowledge_base import KnowledgeBase
+from rag_ingest.store.schema import DocumentRecord, source_key
+from rag_ingest.types import Document, Failure, PageMarkdown
+
+__all__ = ["Progress", "Writer"]
+
+Progress = Callable[[object], None]
+
+log = logging.getLogger(__name__)
+
+
+class Writer:
+    """Writes what the stages yield, and tells `progress` and `report` about it."""
+
+    def __init__(self, pipeline: Pipeline, kb: KnowledgeBase, report: IngestReport, progress: Progress) -> None:
+        self._pipeline = pipeline
+        self._kb = kb
+        self._report = report
+        self._progress = progress
+        self._marks = (pipeline.ocr_fingerprint, pipeline.split_fingerprint, pipeline.embedder.name)
+        self._planner = Planner(kb, self._marks)
+        self._pages = PageLog(kb, self._marks[0], pipeline.engine.name)
+        self._group = CommitGroup(kb, self._pages.flush, self._written, self._not_written)
+        self._dumps: set[str] = set()  # of which papers came
+
+    def run(self, paths: Paths) -> None:
+        """Reads and writes everything; what is ready is written, whatever ends it."""
+        try:
+            with closing(self._stream(paths)) as items:
+                for item in items:
+                    self._source_failed(item) if isinstance(item, Failure) else self._document_read(*item)
+        finally:
+            self._group.flush()
+        self._forget_mended(paths)
+
+    def _stream(self, paths: Paths) -> Generator[tuple[Work, list[PageResult]] | Failure]:
+        pages_ahead = 2 * max(4, self._pipeline.engine.batch_size)
+        pages = ahead(self._pipeline.read(paths, self._planner), pages_ahead)
+        results = self._pages.through(self._pipeline.recognize(pages), self._seen)
+        with closing(pages), closing(results):
+            yield from collect(results)
+
+    def _seen(self, item: Work | PageResult) -> None:
+        self._progress(item)
+        if isinstance(item, PageMarkdown) or (isinstance(item, Failure) and item.page is not None):
+            self._report.count(item)
+
+    def _source_failed(self, failure: Failure) -> None:
+        """Records a source that gave no document; a path that leads nowhere is only reported."""
+        if "://" in failure.source or Path(file_of(failure.source)).is_file():
+            self._kb.write_source_failure(failure)
+        self._report.failures.append(failure)
+        self._done(DocumentReport(failure.source, failure.doc_id, "", "failed"))
+
+    def _forget_mended(self, paths: Paths) -> None:
+        """A dump is no document that would replace what was recorded of it, for example that it was cut off."""
+        given = {str(getattr(path, "uri", path)) for path in paths}
+        in_part = {file_of(uri) for uri in given if split_member(uri)} - given
+        for dump in sorted(self._dumps - in_part - {failure.source for failure in self._report.failures}):
+            self._kb.forget_failure(dump)
+
+    def _document_read(self, work: Work, results: Sequence[PageResult]) -> None:
+        if split_member(work.document.source):
+            self._dumps.add(file_of(work.document.source))
+        if work.skip == "unchanged":
+            self._done(DocumentReport(work.document.source, work.document.doc_id, work.document.title, "unchanged"))
+        elif work.skip == "duplicate":
+            self._share(work)
+        elif work.skip == "superseded":
+            self._supersede(work)
+        else:
+            failed = [r for r in results if isinstance(r, Failure)]
+            self._report.failures.extend(failed)
+            self._prepare(work, [r for r in results if isinstance(r, PageMarkdown)], failed)
+
+    def _share(self, work: Work) -> None:
+        """A source whose content another one has."""
+        document = work.document
+        self._group.flush()  # the other one may wait in it
+        owners = {owner.source: owner for owner in self._kb.owners(document.doc_id, *self._marks)}
+        owner = owners.get(source_key(work.same_as))
+        if owner is None:
+            reason = f"same content as {work.same_as}, which failed"
+            self._source_failed(Failure(document.source, None, "load", reason, document.doc_id))
+            return
+        self._kb.share_document(replace(owner, source=document.source))
+        self._done(DocumentReport(document.source, document.doc_id, document.title, "duplicate"))
+
+    def _supersede(self, work: Work) -> None:
+        """An earlier version of what is there: only its row is written."""
+        document = work.document
+        name, version = work_of(document.metadata)
+        record = DocumentRecord(
+            source=document.source,
+            doc_id=document.doc_id,
+            title=document.title,
+            page_count=document.page_count,
+            state="superseded",
+            metadata=dict(document.metadata),
+            work=name,
+            version=version,
+        )
+        self._kb.share_document(record)
+        self._done(DocumentReport(document.source, document.doc_id, document.title, "superseded"))
+
+    def _prepare(self, work: Work, pages: Sequence[PageMarkdown], failed: Sequence[Failure]) -> None:
+        """Parses, splits and embeds one document, and puts it to those that wait to be written."""
+        started = time.perf_counter()
+        source, stage, doc_id = work.document.source, "parse", work.document.doc_id
+        if not pages:
+            reason = f"no page could be read; the first: {failed[0].reason}"
+            self._kb.write_source_failure(replace(failed[0], page=None, reason=reason))
+            self._planner.written(doc_id)
+            self._done(_report(work, failed, "failed", work.document.title, 0, started))
+            return
+        try:
+            before = self._kb.document_for(source)
+            document = assemble(work.document, pages)
+            stage = "split"
+            chunks = self._pipeline.chunks(document)
+            stage = "embed"
+            vectors = self._pipeline.embed(chunks)
+        except Exception as e:
+            log.debug("%s failed in %s", source, stage, exc_info=True)
+            reason = str(e) if isinstance(e, RagIngestError) else f"{type(e).__name__}: {e}"
+            self._failed(_report(work, failed, "failed", work.document.title, 0, started), stage, reason)
+            return
+        updated = before is not None and before.chunk_count > 0
+        outcome: DocumentOutcome = "partial" if failed else "updated" if updated else "added"
+        ready = DocumentChunks(self._record(document, work, failed, len(chunks)), chunks, vectors)
+        self._group.add(Ready(ready, _report(work, failed, outcome, document.title, len(chunks), started)))
+
+    def _written(self, ready: Ready) -> None:
+        self._planner.written(ready.report.doc_id)
+        self._done(ready.report)
+
+    def _not_written(self, ready: Ready, reason: str) -> None:
+        self._failed(replace(ready.report, outcome="failed", chunks=0), "store", reason)
+
+    def _failed(self, report: DocumentReport, stage: str, reason: str) -> None:
+        failure = Failure(report.source, None, stage, reason, report.doc_id)
+        self._report.failures.append(failure)
+        self._planner.written(report.doc_id)
+        try:
+            self._kb.write_source_failure(failure)
+        finally:
+            self._done(report)
+
+    def _record(self, document: Document, work: Work, failed: Sequence[Failure], chunks: int) -> DocumentRecord:
+        name, version = work_of(document.metadata)
+        return DocumentRecord(
+            source=document.source,
+            doc_id=document.doc_id,
+            title=document.title,
+            page_count=work.document.page_count,
+            state="partial" if failed else "done",
+            engine=self._pipeline.engine.name,
+            ocr_fingerprint=self._marks[0],
+            split_fingerprint=self._marks[1],
+            embedder=self._marks[2],
+            chunk_count=chunks,
+            metadata=dict(document.metadata),
+            work=name,
+            version=version,
+        )
+
+    def _done(self, document: DocumentReport) -> None:
+        self._report.add(document)
+        self._progress(document)
+
+
+def _report(
+    work: Work, failed: Sequence[Failure], outcome: DocumentOutcome, title: str, chunks: int, started: float
+) -> DocumentReport:
+    return DocumentReport(
+        source=work.document.source,
+        doc_id=work.document.doc_id,
+        title=title,
+        outcome=outcome,
+        pages_read=len(work.todo) - len(failed),
+        pages_cached=len(work.done),
+        pages_failed=len(failed),
+        chunks=chunks,
+        seconds=time.perf_counter() - started,
+    )
