@@ -144,7 +144,7 @@ def by_page(cases: Sequence[Case], maker: Maker, most: int, what: str) -> list[R
 
 
 def report(qwen: Qwen, every: int) -> Iterator[str]:
-    """The tables, line by line; of `every` n-th page."""
+    """The tables, line by line; of `every` n-th page, whole documents apart."""
     data = data_folder()
     found = {
         "papers": list(papers(data, qwen)),
@@ -158,36 +158,51 @@ def report(qwen: Qwen, every: int) -> Iterator[str]:
         yield f"- {name}: {len(group)} documents, {pages} pages, {tokens:,} tokens; left out {100 * lost:.1f} %"
     yield "\n" + _head("drafter", *(f"{name}{what}" for name in found for what in ("", ", median")), "drafted a pass")
     crude = {name: by_document(group, qwen, USUAL) for name, group in found.items()}
-    yield _line("n-grams of the whole document", [crude[name] for name in found])
+    yield _line("n-grams of the whole document", list(crude.values()))
     makers = variants(qwen)
-    usual = {}
+    usual: dict[str, list[Run]] = {}
     for what, maker in makers.items():
-        usual[what] = {name: by_page(cases[name], maker, USUAL, what) for name in found}
-        yield _line(what, [usual[what][name] for name in found])
+        groups = [by_page(cases[name], maker, USUAL, what) for name in found]
+        yield _line(what, groups)
+        usual[what] = groups[0]
+    longest: dict[str, list[Run]] = {}
+    yield from _by_length(cases["papers"], makers, usual, longest)
+    yield from _by_kind(usual[CRUDE], usual[ADAPTIVE], longest[ADAPTIVE])
+    yield from _by_paper(crude["papers"], usual[ADAPTIVE], longest[ADAPTIVE])
+    a_pass = 1e6 * sum(run.seconds for run in usual[ADAPTIVE]) / sum(run.passes for run in usual[ADAPTIVE])
+    yield f"\nThe drafter takes {a_pass:.0f} µs of processor a pass."
+
+
+def _by_length(
+    cases: Sequence[Case], makers: Mapping[str, Maker], usual: Mapping[str, list[Run]], longest: dict[str, list[Run]]
+) -> Iterator[str]:
+    """By the limit of a draft; the runs with the highest are kept in `longest`."""
     yield "\n" + _head("most tokens of a draft", *(f"{k}{what}" for k in LENGTHS for what in ("", ", drafted")))
-    runs: dict[str, list[Run]] = {}
     for what in (CRUDE, FIXED, ADAPTIVE):
         cells = []
         for most in LENGTHS:
-            runs[what] = usual[what]["papers"] if most == USUAL else by_page(cases["papers"], makers[what], most, what)
-            cells += [f"{rate(runs[what]):.2f}", f"{drafted(runs[what]):.1f}"]
+            longest[what] = usual[what] if most == USUAL else by_page(cases, makers[what], most, what)
+            cells += [f"{rate(longest[what]):.2f}", f"{drafted(longest[what]):.1f}"]
         yield _row(what, *cells)
-    yield "\n" + _head(
-        "kind of page, papers", "pages", "tokens", f"crude, {USUAL}", f"{USUAL}", "drafted", f"{LENGTHS[-1]}"
-    )
-    for kind in sorted({case.kind for case in cases["papers"]}):
-        some = [[run for run in usual[what]["papers"] if run.kind == kind] for what in (CRUDE, ADAPTIVE)]
-        long = [run for run in runs[ADAPTIVE] if run.kind == kind]
-        tokens = sum(len(run.written) for run in long)
-        rates = [f"{rate(some[0]):.2f}", f"{rate(some[1]):.2f}", f"{drafted(some[1]):.1f}", f"{rate(long):.2f}"]
-        yield _row(kind, str(len(long)), f"{tokens:,}", *rates)
+
+
+def _by_kind(crude: Sequence[Run], usual: Sequence[Run], longest: Sequence[Run]) -> Iterator[str]:
+    heads = ("pages", "tokens", f"crude, {USUAL}", f"{USUAL}", "drafted", f"{LENGTHS[-1]}")
+    yield "\n" + _head("kind of page, papers", *heads)
+    for kind in sorted({run.kind for run in usual}):
+        some, ours, long = ([run for run in runs if run.kind == kind] for runs in (crude, usual, longest))
+        tokens = sum(len(run.written) for run in ours)
+        rates = (f"{rate(some):.2f}", f"{rate(ours):.2f}", f"{drafted(ours):.1f}", f"{rate(long):.2f}")
+        yield _row(kind, str(len(ours)), f"{tokens:,}", *rates)
+
+
+def _by_paper(crude: Sequence[Run], usual: Sequence[Run], longest: Sequence[Run]) -> Iterator[str]:
     yield "\n" + _head("paper", "crude, document", f"{USUAL}", f"{LENGTHS[-1]}")
-    for doc in dict.fromkeys(run.doc for run in runs[ADAPTIVE]):
-        groups = (crude["papers"], usual[ADAPTIVE]["papers"], runs[ADAPTIVE])
-        yield _row(doc, *(f"{rate([run for run in group if run.doc == doc]):.2f}" for group in groups))
-    timed = usual[ADAPTIVE]["papers"]
-    a_pass = 1e6 * sum(run.seconds for run in timed) / sum(run.passes for run in timed)
-    yield f"\nThe drafter takes {a_pass:.0f} µs of processor a pass."
+    rates_of = [_rates(runs) for runs in (crude, usual, longest)]
+    for doc in rates_of[-1]:
+        yield _row(doc, *(f"{rates_by[doc]:.2f}" for rates_by in rates_of))
+    for name, middle in (("mean", statistics.mean), ("median", statistics.median)):
+        yield _row(name, *(f"{middle(rates_by.values()):.2f}" for rates_by in rates_of))
 
 
 def rate(runs: Sequence[Run]) -> float:
@@ -204,14 +219,18 @@ def _text(layer: Sequence[TextLine], joint: str) -> str:
     return joint.join(line.text for line in layer)
 
 
+def _rates(runs: Sequence[Run]) -> dict[str, float]:
+    """Tokens a pass of each document."""
+    docs: dict[str, list[Run]] = {}
+    for run in runs:
+        docs.setdefault(run.doc, []).append(run)
+    return {doc: rate(some) for doc, some in docs.items()}
+
+
 def _line(what: str, groups: Sequence[Sequence[Run]]) -> str:
     cells = []
     for runs in groups:
-        docs: dict[str, list[Run]] = {}
-        for run in runs:
-            docs.setdefault(run.doc, []).append(run)
-        middle = statistics.median(map(rate, docs.values())) if docs else 0.0
-        cells += [f"{rate(runs):.2f}", f"{middle:.2f}"]
+        cells += [f"{rate(runs):.2f}", f"{statistics.median(_rates(runs).values() or [0.0]):.2f}"]
     return _row(what, *cells, f"{drafted(groups[0]):.1f}")
 
 
