@@ -25,6 +25,7 @@ from rag_ingest import Pipeline
 from rag_ingest.ocr.blank import LEAST_INK_PX, ink_px
 from rag_ingest.ocr.checks import guards, judge
 from rag_ingest.ocr.loops import Loop, find_loop, pieces, repeated_line
+from rag_ingest.ocr.server_watch import TextWatch
 from rag_ingest.types import Page, PageMarkdown, Source
 
 SEED = 1
@@ -80,21 +81,40 @@ FAULTS: dict[str, tuple[int, int, str]] = {
 """What is repeated until `LONGEST` tokens are full: least and most words of it, taken from the page, and its form."""
 
 
-def planted(tokenizer: Tokenizer, texts: Sequence[str], fault: tuple[int, int, str]) -> list[tuple[int, Loop | None]]:
-    """Texts that fall into a loop somewhere: (token at which its second copy begins, what was found)."""
+def planted_texts(texts: Sequence[str], fault: tuple[int, int, str]) -> Iterator[tuple[str, str]]:
+    """Texts that fall into a loop somewhere: (up to the end of the first copy, all)."""
     chosen = random.Random(SEED)
     least, most, form = fault
-    found = []
     for text in chosen.sample(list(texts), min(PLANTED, len(texts))):
         words = [word for word in text.split() if word.isalpha()] or ["word"]
         count = chosen.randint(least, most)
         at = chosen.randrange(max(1, len(words) - count))
         copies = [form.format(words=" ".join(words[at : at + count]), n=n) for n in range(1, LONGEST)]
-        head = text[: chosen.randint(len(text) // 4, min(len(text), 6000))]
-        whole = head + "".join(copies)[: 6 * LONGEST]
-        begun = len(tokenizer.encode(head + copies[0]))
-        found.append((begun, find_loop(tokenizer.encode(whole)[:LONGEST], tokenizer.text_of)))
-    return found
+        begun = text[: chosen.randint(len(text) // 4, min(len(text), 6000))]
+        yield begun + copies[0], begun + "".join(copies)[: 6 * LONGEST]
+
+
+def planted(tokenizer: Tokenizer, texts: Sequence[str], fault: tuple[int, int, str]) -> list[tuple[int, Loop | None]]:
+    """Texts that fall into a loop somewhere: (token at which its second copy begins, what was found)."""
+    return [
+        (len(tokenizer.encode(first)), find_loop(tokenizer.encode(whole)[:LONGEST], tokenizer.text_of))
+        for first, whole in planted_texts(texts, fault)
+    ]
+
+
+def stopped(texts: Sequence[str], fault: tuple[int, int, str]) -> list[tuple[int, int]]:
+    """The same texts as a server streams them, about a token an event: (characters, tokens) until it is told to stop.
+
+    Both count from the start of the second copy, to the last character that came before the request was ended.
+    """
+    late = []
+    for head_and_copy, whole in planted_texts(texts, fault):
+        watch, parts = TextWatch(), pieces(whole)[:LONGEST]
+        for count, piece in enumerate(parts, start=1):
+            if watch.add(piece):
+                late.append((watch.chars - len(head_and_copy), count - len(pieces(head_and_copy))))
+                break
+    return late
 
 
 def head(*names: str) -> str:
@@ -124,6 +144,12 @@ def loop_tables(folder: Path) -> Iterator[str]:
             share = f"{100 * len(late) / len(cases):.1f} %"
             most = f"{statistics.median(late):.0f} | {max(late)}" if late else "– | –"
             yield f"| {fault} | {tokenizer.name} | {len(cases)} | {share} | {most} |"
+    yield "\n" + head("streamed loop", "stopped", "characters: median", "most", "tokens: median", "most")
+    for fault, form in FAULTS.items():
+        came = stopped(pages, form)
+        chars, counts = sorted(n for n, _ in came), sorted(n for _, n in came)
+        middles = [f"{statistics.median(many):.0f} | {many[-1]}" if many else "– | –" for many in (chars, counts)]
+        yield f"| {fault} | {len(came)} of {min(PLANTED, len(pages))} | {middles[0]} | {middles[1]} |"
 
 
 def rendered(folder: Path) -> Iterator[tuple[str, Page]]:
