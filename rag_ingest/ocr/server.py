@@ -64,8 +64,8 @@ class ServerOptions(GuardOptions, EndpointOptions):
             4:4:4) alters them slightly and takes a fifth of the processor time (on 18 pages of arXiv papers 7 ms a
             page instead of 37), but not less network (554 kB a page instead of 394): for clients short of processor.
         stream: answers are read while they are written, so that a loop ends its request some 100 tokens after it
-            began instead of at `max_new_tokens`. A server that can't is asked without. It costs the client some 30 to 80
-            ms of processor time for 1,000 tokens, an event each.
+            began instead of at `max_new_tokens`. A server that can't is asked without. It costs the client some 30 to
+            80 ms of processor time for 1,000 tokens, an event each.
     """
 
     model: str = "lightonai/LightOnOCR-2-1B"
