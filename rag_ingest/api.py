@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gc
 import hashlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from os import PathLike
@@ -20,7 +20,10 @@ from rag_ingest.report import IngestReport
 from rag_ingest.split import SplitOptions, split
 from rag_ingest.stages import PageResult
 from rag_ingest.store.expand import Expansion
-from rag_ingest.store.knowledge_base import KnowledgeBase
+from rag_ingest.store.knowledge_base import DocumentRecord, KnowledgeBase
+from rag_ingest.store.lease import lease
+from rag_ingest.store.naming import meant_by
+from rag_ingest.store.status import Marks
 from rag_ingest.store.where import parse_where
 from rag_ingest.types import Chunk, Failure, SearchHit, SourceDocument, TokenCounter
 
@@ -36,6 +39,7 @@ def ingest(
     *,
     config: Config | None = None,
     progress: Callable[[object], None] | None = None,
+    sync: Sequence[str | PathLike[str]] = (),
 ) -> IngestReport:
     """Reads PDFs and images into a knowledge base; what is there already and unchanged is left alone.
 
@@ -44,6 +48,7 @@ def ingest(
         db: folder of the LanceDB database, made where it is missing.
         config: options of every stage.
         progress: called with each `Work`, `PageMarkdown`, `Failure` and `DocumentReport` as it comes.
+        sync: folders; what came from a file in them that is gone is removed.
 
     Raises:
         ConfigError: a wrong option, engine or model, before the first page.
@@ -52,8 +57,42 @@ def ingest(
     config = config or Config()
     run = registry.resolve("runner", config.runner)
     with Pipeline(config) as pipeline:
-        report: IngestReport = run(pipeline, _as_list(paths), str(db), progress or (lambda event: None))
+        report: IngestReport = run(pipeline, _as_list(paths), str(db), progress or (lambda event: None), sync)
         return report
+
+
+def remove(
+    names: Sequence[str], db: str | PathLike[str], *, keep_pages: bool = False, dry_run: bool = False
+) -> list[DocumentRecord]:
+    """Removes documents with their chunks, pages and figures; returns the rows that they had.
+
+    Args:
+        names: sources, folders, doc_ids or at least eight digits of one, or arXiv ids; see `store.naming`.
+        db: folder of the LanceDB database.
+        keep_pages: leave in the ledger what was read.
+        dry_run: only look.
+
+    Raises:
+        ConfigError: a name stands for no document; nothing is removed then.
+        StoreError: there is no knowledge base, or it can't be written.
+    """
+    with KnowledgeBase.open(str(db)) as known:
+        records = known.documents()
+    gone = {record.source: record for name in names for record in meant_by(name, records)}
+    if not dry_run and gone:
+        with lease(str(db)), KnowledgeBase.open(str(db)) as kb:
+            return kb.remove(gone, keep_pages=keep_pages)
+    return list(gone.values())
+
+
+def marks_of(config: Config) -> Marks:
+    """What a configuration would put down as read, split and embedded by; `KnowledgeBase.status` compares with it.
+
+    Raises:
+        ConfigError: a wrong option, engine or model.
+    """
+    with Pipeline(config) as pipeline:
+        return Marks(pipeline.engine.name, pipeline.ocr_fingerprint, pipeline.split_fingerprint, pipeline.embedder.name)
 
 
 def search(

@@ -6,26 +6,32 @@ Nothing heavy is imported before a command runs.
 
 from __future__ import annotations
 
-import json
 import logging
 import os
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 from typer.core import TyperGroup
 
 from rag_ingest import __version__
-from rag_ingest.commands.options import ConfigOption, DbOption, JsonOption, SetOption, print_json
+from rag_ingest.commands.ingest import ingest, password_setting, retry
+from rag_ingest.commands.options import (
+    EXIT_ERROR,
+    EXIT_FAILURES,
+    EXIT_USAGE,
+    ConfigOption,
+    EngineOption,
+    JsonOption,
+    PasswordOption,
+    PathsArgument,
+    SetOption,
+    print_json,
+)
 from rag_ingest.commands.search import search
+from rag_ingest.commands.store import remove, status
 from rag_ingest.errors import ConfigError, ModelError, NoKnowledgeBaseError, RagIngestError, StoreMismatchError
-
-if TYPE_CHECKING:
-    from rag_ingest.config import Config
-
-EXIT_ERROR, EXIT_USAGE, EXIT_FAILURES = 1, 2, 3
-
 
 # Typer carries its own click, and shows no name for the base of its usage errors.
 _USAGE_ERRORS: type[Exception] = next(b for b in typer.BadParameter.__mro__ if b.__name__ == "ClickException")
@@ -62,20 +68,6 @@ app = typer.Typer(
     help="PDFs and page images into a searchable LanceDB knowledge base, read by LightOnOCR-2-1B.",
 )
 
-PathsArgument = Annotated[
-    list[str],
-    typer.Argument(
-        metavar="PATH...", help="Files, folders, globs or URLs (s3://, https://, file://).", show_default=False
-    ),
-]
-EngineOption = Annotated[
-    str | None, typer.Option("--engine", metavar="NAME", help="auto, lightonocr, server, layout or textlayer.")
-]
-PasswordOption = Annotated[
-    str | None,
-    typer.Option("--password", help="Password of encrypted PDFs.", envvar="RAG_INGEST_PASSWORD", show_envvar=True),
-]
-
 
 def _version(wanted: bool) -> None:
     if wanted:
@@ -95,76 +87,11 @@ def _options(
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 
 
-@app.command()
-def ingest(
-    paths: PathsArgument,
-    db: DbOption,
-    config: ConfigOption = None,
-    engine: EngineOption = None,
-    settings: SetOption = None,
-    runner: Annotated[str | None, typer.Option("--runner", metavar="NAME", help="Where it runs: local.")] = None,
-    password: PasswordOption = None,
-    as_json: JsonOption = False,
-) -> None:
-    """Read PDFs and images into a knowledge base; what is in it and unchanged is left alone."""
-    from rag_ingest.config import load_config
-
-    options = load_config(config, [*(settings or []), *_password(password)], engine=engine, runner=runner)
-    _ingest(paths, db, options, as_json)
-
-
-def _ingest(paths: list[str], db: Path, options: Config, as_json: bool) -> None:
-    from rag_ingest.console import IngestProgress, print_ingest_report
-    from rag_ingest.load.discover import find_sources
-    from rag_ingest.load.media import holds_others
-    from rag_ingest.types import Source
-
-    found = list(find_sources(paths))
-    if not any(isinstance(item, Source) for item in found):
-        raise ConfigError(
-            "nothing to ingest: " + "; ".join(f"{i.source}: {i.reason}" for i in found if not isinstance(i, Source))
-        )
-    from rag_ingest.api import ingest as run
-
-    dumps = any(isinstance(item, Source) and holds_others(item) for item in found)
-    with IngestProgress(0 if dumps else len(found)) as progress:
-        report = run(found, db, config=options, progress=progress)
-    if as_json:
-        print_json(report.as_json())
-    print_ingest_report(report)
-    if report.interrupted:
-        raise typer.Exit(EXIT_ERROR)
-    if report.failures:
-        raise typer.Exit(EXIT_FAILURES)
-
-
-@app.command()
-def retry(
-    db: DbOption,
-    config: ConfigOption = None,
-    engine: EngineOption = None,
-    settings: SetOption = None,
-    password: PasswordOption = None,
-    as_json: JsonOption = False,
-) -> None:
-    """Read failed pages and sources again, by the engine and embedder of before; what was read stays."""
-    from rag_ingest.config import load_config
-    from rag_ingest.store.knowledge_base import KnowledgeBase
-
-    with KnowledgeBase.open(str(db)) as kb:
-        sources = list(dict.fromkeys(failure.source for failure in kb.failures()))
-        used = {found.engine for source in sources if (found := kb.document_for(source)) and found.engine}
-        base = dict(kb.settings)
-    if not sources:
-        typer.echo("nothing failed", err=True)
-        return
-    if len(used) == 1:
-        base["engine"] = used.pop()
-    options = load_config(config, [*(settings or []), *_password(password)], base=base, engine=engine)
-    _ingest(sources, db, options, as_json)
-
-
+app.command()(ingest)
+app.command()(retry)
 app.command()(search)
+app.command()(status)
+app.command()(remove)
 
 
 @app.command()
@@ -182,7 +109,7 @@ def ocr(
     from rag_ingest.config import load_config
     from rag_ingest.ocr_output import write_markdown
 
-    options = load_config(config, [*(settings or []), *_password(password)], engine=engine)
+    options = load_config(config, [*(settings or []), *password_setting(password)], engine=engine)
     if not write_markdown(paths, output, options):
         raise typer.Exit(EXIT_FAILURES)
 
@@ -206,20 +133,6 @@ def split(
 
 
 @app.command()
-def status(db: DbOption, as_json: JsonOption = False) -> None:
-    """What is in a knowledge base: documents, pages by state, chunks, failures with reasons, engines."""
-    from rag_ingest.console import print_status, status_json
-    from rag_ingest.store.knowledge_base import KnowledgeBase
-
-    with KnowledgeBase.open(str(db)) as kb:
-        found = kb.status()
-    if as_json:
-        print_json(status_json(found))
-    else:
-        print_status(found, str(db))
-
-
-@app.command()
 def doctor(
     config: ConfigOption = None,
     settings: SetOption = None,
@@ -236,10 +149,6 @@ def doctor(
         print_examination(findings)
     if findings["problems"]:
         raise typer.Exit(EXIT_ERROR)
-
-
-def _password(password: str | None) -> list[str]:
-    return [f"load.password={json.dumps(password)}"] if password else []
 
 
 def _read_text(file: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from types import TracebackType
 from typing import Any
@@ -221,6 +222,10 @@ def print_status(status: Any, db: str) -> None:
     table.add_row("chunks", str(status.chunks))
     engines = [f"{e['engine']} {e['fingerprint']} with {e['embedder']}: {e['documents']}" for e in status.engines]
     table.add_row("engines", "\n".join(engines) or "none")
+    if status.superseded:
+        table.add_row("superseded", f"{status.superseded} earlier versions")
+    for why, n in Counter(stale["why"] for stale in status.stale).most_common():
+        table.add_row("stale", f"{n} documents: {why}; ingest them again")
     out.print(table)
     for failure in status.failures:
         page = f" page {failure.page}" if failure.page else ""
@@ -235,6 +240,8 @@ def status_json(status: Any) -> dict[str, Any]:
         "chunks": status.chunks,
         "failures": [failure_json(f) for f in status.failures],
         "engines": list(status.engines),
+        "stale": [dict(stale) for stale in status.stale],
+        "superseded": status.superseded,
     }
 
 

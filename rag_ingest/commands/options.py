@@ -8,7 +8,35 @@ from typing import Annotated, Any
 
 import typer
 
-__all__ = ["ConfigOption", "DbOption", "JsonOption", "SetOption", "print_json"]
+__all__ = [
+    "EXIT_ERROR",
+    "EXIT_FAILURES",
+    "EXIT_USAGE",
+    "ConfigOption",
+    "DbOption",
+    "EngineOption",
+    "JsonOption",
+    "PasswordOption",
+    "PathsArgument",
+    "SetOption",
+    "print_json",
+]
+
+EXIT_ERROR, EXIT_USAGE, EXIT_FAILURES = 1, 2, 3
+
+PathsArgument = Annotated[
+    list[str],
+    typer.Argument(
+        metavar="PATH...", help="Files, folders, globs or URLs (s3://, https://, file://).", show_default=False
+    ),
+]
+EngineOption = Annotated[
+    str | None, typer.Option("--engine", metavar="NAME", help="auto, lightonocr, server, layout or textlayer.")
+]
+PasswordOption = Annotated[
+    str | None,
+    typer.Option("--password", help="Password of encrypted PDFs.", envvar="RAG_INGEST_PASSWORD", show_envvar=True),
+]
 
 DbOption = Annotated[
     Path, typer.Option("--db", metavar="DIR", help="Folder of the knowledge base.", show_default=False)

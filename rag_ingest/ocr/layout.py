@@ -27,7 +27,7 @@ from rag_ingest.ocr.layout_turn import quarter_turns, turn_box, turn_lines, turn
 from rag_ingest.ocr.places import filled, found_in, within
 from rag_ingest.types import Failure, Page, PageMarkdown, TextLine
 
-_VERSION = "2"
+_VERSION = "3"
 """Raise when the same page would come out differently."""
 
 OcrMode = Literal["auto", "never", "always"]

@@ -24,7 +24,7 @@ from rag_ingest.store.replacing import Replacing
 from rag_ingest.store.schema import DocumentRecord, Identity
 from rag_ingest.store.search import SearchMode, candidates
 from rag_ingest.store.settings import with_settings
-from rag_ingest.store.status import Status, read_status
+from rag_ingest.store.status import Marks, Status, read_status
 from rag_ingest.store.tables import (
     MANY_SMALL_FILES,
     backlog,
@@ -277,10 +277,10 @@ class KnowledgeBase:
         """Every source and page that failed last time, by source and page."""
         return list(self.status().failures)
 
-    def status(self) -> Status:
-        """What is in the knowledge base."""
+    def status(self, marks: Marks | None = None) -> Status:
+        """What is in the knowledge base; stale is what differs from `marks`, or from what was written last."""
         with foreign_errors(f"{self.uri} can't be read"):
-            return read_status(self._documents, self._ledger, self._tables["chunks"].count_rows())
+            return read_status(self._documents, self._ledger, self._tables["chunks"].count_rows(), marks)
 
     def search(
         self,

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 from rag_ingest.store.documents import Documents
@@ -12,7 +13,20 @@ from rag_ingest.store.ledger import Ledger
 from rag_ingest.store.schema import DocumentRecord
 from rag_ingest.types import Failure
 
-__all__ = ["Status", "read_status"]
+__all__ = ["Marks", "Status", "read_status"]
+
+
+_EVER = datetime.min.replace(tzinfo=UTC)
+
+
+@dataclass(frozen=True)
+class Marks:
+    """What a document is read, split and embedded by."""
+
+    engine: str
+    ocr_fingerprint: str
+    split_fingerprint: str
+    embedder: str
 
 
 @dataclass(frozen=True)
@@ -23,6 +37,8 @@ class Status:
         documents: that can be found by a search.
         pages: number by state, "done", "failed", "pending" and "skipped", of the documents as they stand.
         engines: `{"engine", "fingerprint", "embedder", "documents"}`, most documents first.
+        stale: `{"source", "why"}` of documents that ingesting again would redo, though their file is the same.
+        superseded: earlier versions of papers; they are not among the documents.
     """
 
     documents: int
@@ -30,10 +46,19 @@ class Status:
     chunks: int
     failures: tuple[Failure, ...]
     engines: tuple[Mapping[str, Any], ...]
+    stale: tuple[Mapping[str, str], ...] = ()
+    superseded: int = 0
 
 
-def read_status(documents: Documents, ledger: Ledger, chunks: int) -> Status:
-    """Reads two tables; `chunks` is the third one's number of rows."""
+def read_status(documents: Documents, ledger: Ledger, chunks: int, marks: Marks | None = None) -> Status:
+    """Reads two tables.
+
+    Args:
+        documents: a table.
+        ledger: a table.
+        chunks: the third one's number of rows.
+        marks: of the configuration that documents are compared with; None takes those of the one written last.
+    """
     records = documents.all()
     pages = ledger.counts(records)
     failures = [*_failures(records), *pages.failures]
@@ -43,7 +68,31 @@ def read_status(documents: Documents, ledger: Ledger, chunks: int) -> Status:
         chunks=chunks,
         failures=tuple(sorted(failures, key=lambda f: (f.source, f.page or 0))),
         engines=tuple(_engines(records)),
+        stale=tuple(_stale(records, marks or _latest(records))),
+        superseded=sum(d.state == "superseded" for d in records),
     )
+
+
+def _latest(documents: Iterable[DocumentRecord]) -> Marks | None:
+    written = [d for d in documents if d.state in ("done", "partial") and d.ingested_at is not None]
+    last = max(written, key=lambda d: (d.ingested_at or _EVER, d.source), default=None)
+    if last is None:
+        return None
+    return Marks(last.engine, last.ocr_fingerprint, last.split_fingerprint, last.embedder)
+
+
+def _stale(documents: Iterable[DocumentRecord], marks: Marks | None) -> Iterator[Mapping[str, str]]:
+    """Most work first in each reason: what is read again is split and embedded again, too."""
+    for d in documents:
+        if d.state not in ("done", "partial") or marks is None:
+            continue
+        if d.ocr_fingerprint != marks.ocr_fingerprint:
+            now = f"{marks.engine} {marks.ocr_fingerprint}"
+            yield {"source": d.source, "why": f"pages were read by {d.engine} {d.ocr_fingerprint}, not by {now}"}
+        elif d.embedder != marks.embedder:
+            yield {"source": d.source, "why": f"embedded by {d.embedder}, not by {marks.embedder}"}
+        elif d.split_fingerprint != marks.split_fingerprint:
+            yield {"source": d.source, "why": "split by other options, or by an older version"}
 
 
 def _failures(documents: Iterable[DocumentRecord]) -> list[Failure]:
