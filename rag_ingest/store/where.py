@@ -6,28 +6,35 @@
                  FIELD contains TEXT   FIELD not contains TEXT      any case
     VALUE        'text' or "text" (a quote inside is doubled: 'Schrödinger''s'), or a number
 
-Fields are listed in `FIELDS`. `page`, `heading` and `kind` hold several values a chunk: `page >= 3` asks for a chunk
-with some page from 3 on, `heading = 'Methods'` for one that stands under that heading.
+Fields are listed in `FIELDS`. `page`, `heading`, `kind` and `category` hold several values a chunk: `page >= 3` asks
+for a chunk with some page from 3 on, `heading = 'Methods'` for one that stands under that heading.
+
+`not` turns any condition round, and `!=`, `not in` and `not contains` say `not` of the others. A chunk without a value
+equals nothing, contains nothing and is neither above nor below anything: `year >= 2020` and `year < 2020` both leave
+out a paper of unknown year, and `year != 2020` and `not year >= 2020` both hold for it (SQL leaves it out there too).
+
+Witness scores are compared as the 32 bits that the table holds, so that `witness_recall >= 0.9` finds 0.9.
 """
 
 from __future__ import annotations
 
 import difflib
 import operator
-import re
+import struct
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import reduce
 from typing import TYPE_CHECKING, Any, Literal
 
 from rag_ingest.errors import ConfigError
+from rag_ingest.store.where_tokens import Token, Value, number, tokens
 
 if TYPE_CHECKING:
     from lancedb.expr import Expr
 
 __all__ = ["FIELDS", "parse_where"]
 
-Kind = Literal["text", "number", "lines", "page"]
+Kind = Literal["text", "number", "float", "lines", "page"]
 
 FIELDS: Mapping[str, tuple[Kind, str]] = {
     "chunk_id": ("text", "id"),
@@ -47,10 +54,10 @@ FIELDS: Mapping[str, tuple[Kind, str]] = {
     "span_start": ("number", "span_start"),
     "span_end": ("number", "span_end"),
     "verdict": ("text", "verdict"),
-    "witness_recall": ("number", "witness_recall"),
-    "witness_precision": ("number", "witness_precision"),
-    "witness_order": ("number", "witness_order"),
-    "witness_numbers": ("number", "witness_numbers"),
+    "witness_recall": ("float", "witness_recall"),
+    "witness_precision": ("float", "witness_precision"),
+    "witness_order": ("float", "witness_order"),
+    "witness_numbers": ("float", "witness_numbers"),
     "category": ("lines", "category_lines"),
     "categories": ("lines", "category_lines"),
     "year": ("number", "year"),
@@ -71,35 +78,13 @@ MAX_DEPTH = 64
 _COMPARE: Mapping[str, Callable[[Any, Any], Any]] = {
     "=": operator.eq,
     "==": operator.eq,
-    "!=": operator.ne,
-    "<>": operator.ne,
     "<": operator.lt,
     "<=": operator.le,
     ">": operator.gt,
     ">=": operator.ge,
 }
 
-_TOKEN = re.compile(
-    r"""\s*(?:
-      (?P<string>'(?:[^']|'')*'|"(?:[^"]|"")*")
-    | (?P<number>-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?(?![\w.]))
-    | (?P<op><=|>=|<>|!=|==|[=<>(),])
-    | (?P<word>[A-Za-z_][\w.]*)
-    )""",
-    re.VERBOSE,
-)
-
-Value = str | int | float
-
-
-@dataclass(frozen=True)
-class _Token:
-    kind: str  # string, number, op, word, end
-    text: str
-    at: int
-
-    def is_word(self, word: str) -> bool:
-        return self.kind == "word" and self.text.lower() == word
+_UNEQUAL = ("!=", "<>")
 
 
 def parse_where(text: str) -> Expr:
@@ -116,7 +101,7 @@ class _Parser:
 
     def __init__(self, text: str) -> None:
         self.text = text
-        self.tokens = _tokens(text)
+        self.tokens = tokens(text)
         self.at = 0
         self.conditions = 0
 
@@ -126,10 +111,10 @@ class _Parser:
             raise self.error("expected 'and', 'or' or the end")
         return found
 
-    def peek(self) -> _Token:
+    def peek(self) -> Token:
         return self.tokens[self.at]
 
-    def take(self) -> _Token:
+    def take(self) -> Token:
         self.at += 1
         return self.tokens[self.at - 1]
 
@@ -161,7 +146,7 @@ class _Parser:
         if depth > MAX_DEPTH:
             raise ConfigError(f"filter is nested deeper than {MAX_DEPTH}")
         if self.accept("not"):
-            return ~self.inverted(depth + 1)
+            return _no(self.inverted(depth + 1))
         if self.accept("("):
             found = self.any_of(depth + 1)
             if not self.accept(")"):
@@ -183,12 +168,14 @@ class _Parser:
             found = reduce(operator.or_, [field.compare("=", v) for v in self.values()])
         elif self.accept("contains"):
             found = field.contains(self.value())
-        elif not negated and self.peek().kind == "op" and self.peek().text in _COMPARE:
-            found = field.compare(self.take().text, self.value())
+        elif not negated and self.peek().kind == "op" and self.peek().text in (*_COMPARE, *_UNEQUAL):
+            op = self.take().text
+            negated = op in _UNEQUAL
+            found = field.compare("=" if negated else op, self.value())
         else:
             raise self.error("expected one of = != < <= > >= in contains")
         self.count()
-        return ~found if negated else found
+        return _no(found) if negated else found
 
     def values(self) -> Sequence[Value]:
         if not self.accept("("):
@@ -209,7 +196,7 @@ class _Parser:
             return token.text[1:-1].replace(quote * 2, quote)
         if token.kind == "number":
             self.at += 1
-            return int(token.text) if re.fullmatch(r"-?\d{1,18}", token.text) else float(token.text)
+            return number(token.text)
         raise self.error("expected a number, or text in quotes")
 
     def count(self) -> None:
@@ -231,11 +218,10 @@ class _Field:
         if isinstance(value, str) != (kind in ("text", "lines")):
             wanted = "text: put the value in quotes" if kind in ("text", "lines") else "a number: no quotes"
             raise ConfigError(f"filter: {self.name} is {wanted}, not {value!r}")
-        if kind in ("text", "number"):
-            return _COMPARE[op](col(column), lit(_literal(value)))
-        if op in ("=", "==", "!=", "<>"):
-            member = col(column).contains(lit(_literal(f"\n{one_line(str(value))}\n")))
-            return member if op in ("=", "==") else ~member
+        if kind in ("text", "number", "float"):
+            return _COMPARE[op](col(column), lit(_single(value) if kind == "float" else _literal(value)))
+        if op in ("=", "=="):
+            return col(column).contains(lit(_literal(f"\n{one_line(str(value))}\n")))
         if kind == "lines":
             raise ConfigError(f"filter: {self.name} takes =, !=, in and contains, not {op}")
         edge = "last_page" if op in (">", ">=") else "first_page"
@@ -248,7 +234,28 @@ class _Field:
         if kind not in ("text", "lines") or not isinstance(value, str):
             raise ConfigError(f"filter: contains asks for text in text, not for {value!r} in {self.name}")
         text = one_line(value) if kind == "lines" else value
+        if kind == "lines" and not text:
+            return col(column) != lit("\n")  # there is some value
         return col(column).lower().contains(lit(_literal(text)).lower())
+
+
+def _no(condition: Expr) -> Expr:
+    """Holds exactly where `condition` doesn't, rows without the value included.
+
+    `~` alone gives null for null. `concat` takes null for an empty text, and is the only one of LanceDB 0.40's
+    functions that does.
+    """
+    from lancedb.expr import func, lit
+
+    return func("concat", condition.cast("string")) != lit("true")
+
+
+def _single(value: Value) -> float:
+    """The nearest number of 32 bits, as the column has it."""
+    try:
+        return float(struct.unpack("f", struct.pack("f", value))[0])
+    except OverflowError:
+        return float(value)
 
 
 def one_line(text: str) -> str:
@@ -263,20 +270,6 @@ def _literal(value: Value) -> Value:
         except UnicodeEncodeError as e:
             raise ConfigError(f"filter: {value!r} holds half a character") from e
     return value
-
-
-def _tokens(text: str) -> list[_Token]:
-    tokens, at = [], 0
-    while text[at:].strip():
-        match = _TOKEN.match(text, at)
-        if match is None:
-            rest = text[at:].strip()
-            hint = "a quote is not closed" if rest[0] in "'\"" else "this can't be read"
-            raise ConfigError(f"filter {text!r}: {hint}: {rest[:40]!r}")
-        kind = str(match.lastgroup)
-        tokens.append(_Token(kind, match[kind], match.start(kind)))
-        at = match.end()
-    return [*tokens, _Token("end", "", len(text))]
 
 
 def _nearest(name: str) -> str:
