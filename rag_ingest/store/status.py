@@ -63,7 +63,7 @@ def read_status(documents: Documents, ledger: Ledger, chunks: int, marks: Marks 
     pages = ledger.counts(records)
     failures = [*_failures(records), *pages.failures]
     return Status(
-        documents=len({d.doc_id for d in records if d.state != "failed" or d.chunk_count > 0}),
+        documents=len({d.doc_id for d in records if d.state in ("done", "partial") or d.chunk_count > 0}),
         pages=pages.by_state,
         chunks=chunks,
         failures=tuple(sorted(failures, key=lambda f: (f.source, f.page or 0))),
