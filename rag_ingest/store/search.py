@@ -7,14 +7,17 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from rag_ingest.errors import ConfigError
-from rag_ingest.store.schema import PAPER_COLUMNS, SIDES, WITNESS_COLUMNS, searchable
+from rag_ingest.store.phrases import Wanted, read_query
+from rag_ingest.store.schema import PAPER_COLUMNS, SIDES, WITNESS_COLUMNS
 from rag_ingest.store.tables import fetch
 from rag_ingest.store.where import parse_where
 from rag_ingest.types import BBox, PlacedFigure, SearchHit, Span
 
 if TYPE_CHECKING:
     import numpy as np
+    import pyarrow as pa
     from lancedb.expr import Expr
+    from lancedb.query import FullTextQuery, LanceFtsQueryBuilder
     from lancedb.table import Table
     from numpy.typing import NDArray
 
@@ -63,7 +66,9 @@ def candidates(
 
     Args:
         table: `chunks`.
-        text: plain words; one phrase where the whole query stands in double quotes.
+        text: plain words; what stands in double quotes is a phrase (see `store.phrases`), which every chunk found has
+            in mode "text" and "hybrid". One of nothing but words that are no use to an index, like "of the", is in
+            none.
         vector: of the query; unused in mode "text".
         mode: scores are cosine similarity ("vector"), BM25 ("text") or the mean of both, each as a share of the best
             ("hybrid", where a chunk's words are those of the chunk before it too, see `store.wider`).
@@ -95,16 +100,16 @@ def ranked(
     if k < 1:
         raise ConfigError(f"k = {k}: must be at least 1")
     condition = (parse_where(where) if where.strip() else None) if isinstance(where, str) else where
-    depth = max(DEPTH, 3 * k)
+    depth, wanted = max(DEPTH, 3 * k), read_query(text)
     if mode == "text":
-        return _by_words(table, "search_text", text, condition, depth)
+        return _by_words(table, "search_text", wanted, condition, depth)
     if vector is None:
         raise ConfigError(f"search mode {mode!r} needs the query's vector")
     if mode == "vector":
         return _by_vector(table, vector, condition, depth)
     with ThreadPoolExecutor(1) as pool:
-        worded = pool.submit(_by_words, table, "wider_text", text, condition, depth, vector)
-        near = _by_vector(table, vector, condition, depth)
+        worded = pool.submit(_by_words, table, "wider_text", wanted, condition, depth, vector)
+        near = _by_vector(table, vector, condition, depth, wanted)
         return fuse(near, worded.result(), words_share)
 
 
@@ -130,43 +135,69 @@ def _whole(table: Table, best: Sequence[Mapping[str, Any]]) -> list[dict[str, An
     return [{**rows[row["id"]], "score": row["score"]} for row in best if row["id"] in rows]
 
 
-def _by_vector(table: Table, vector: NDArray[np.float32], where: Expr | None, depth: int) -> list[dict[str, Any]]:
+def _by_vector(
+    table: Table, vector: NDArray[np.float32], where: Expr | None, depth: int, wanted: Wanted | None = None
+) -> list[dict[str, Any]]:
+    """By cosine; of the `depth` nearest those that have the phrases."""
+    phrased = wanted is not None and bool(wanted.phrases)
     query = table.search(vector, vector_column_name="vector", query_type="vector").distance_type("cosine")
     query = query.nprobes(NPROBES).refine_factor(REFINE_FACTOR).limit(depth)
-    query = query.select(["id", "_distance"]).with_row_id(True)
+    query = query.select(["id", "_distance", *(["search_text"] if phrased else [])]).with_row_id(True)
     if where is not None:
         query = query.where(where)
     found = query.to_arrow().to_pylist()
+    if wanted is not None and phrased:
+        found = [row for row in found if wanted.stands_in(row["search_text"])]
     return _ordered({"id": r["id"], "_rowid": r["_rowid"], "score": 1.0 - r["_distance"]} for r in found)
 
 
 def _by_words(
     table: Table,
     column: str,
-    text: str,
+    wanted: Wanted,
     where: Expr | None,
     depth: int,
     vector: NDArray[np.float32] | None = None,
 ) -> list[dict[str, Any]]:
-    """By BM25 of a column, or of `search_text` for a phrase; with the query's vector each row has its "cosine" too."""
-    from lancedb.query import MatchQuery, PhraseQuery
-
-    words = searchable(text).strip()
-    phrase = words[1:-1] if len(words) > 2 and words[0] == words[-1] == '"' and '"' not in words[1:-1] else ""
-    if not words:
+    """By BM25 of a column, and of `search_text` for phrases; with the query's vector each row has its "cosine" too."""
+    asked = _full_text_query(wanted, column)
+    if asked is None:
         return []
-    wanted = PhraseQuery(phrase, "search_text") if phrase else MatchQuery(words, column)
-    columns = ["id", "_score"] if vector is None else ["id", "_score", "vector"]
-    query = table.search(wanted, query_type="fts").limit(depth).select(columns).with_row_id(True)
+    columns = ["id", "_score", *(["vector"] if vector is not None else [])]
+    query = table.search(asked, query_type="fts").with_row_id(True)
+    query = query.select([*columns, *(["search_text"] if wanted.phrases else [])])
     if where is not None:
         query = query.where(where)
-    found = query.to_arrow()
+    found = _with_phrases(query, wanted, depth) if wanted.phrases else query.limit(depth).to_arrow()
     plain = found.select(["id", "_rowid", "_score"]).to_pylist()
     rows = [{"id": row["id"], "_rowid": row["_rowid"], "score": row["_score"]} for row in plain]
     if vector is not None:
         cosines = _cosines(found["vector"].combine_chunks().flatten().to_numpy(zero_copy_only=False), vector)
         rows = [{**row, "cosine": cosine} for row, cosine in zip(rows, cosines, strict=True)]
     return _ordered(rows)
+
+
+def _full_text_query(wanted: Wanted, column: str) -> FullTextQuery | None:
+    from lancedb.query import BooleanQuery, MatchQuery, Occur, PhraseQuery
+
+    phrases = [(Occur.MUST, PhraseQuery(phrase, "search_text")) for phrase in wanted.phrases]
+    if not wanted.words:
+        return BooleanQuery(phrases) if phrases else None
+    words = MatchQuery(wanted.words, column)
+    return BooleanQuery([*phrases, (Occur.SHOULD, words)]) if phrases else words
+
+
+def _with_phrases(query: LanceFtsQueryBuilder, wanted: Wanted, depth: int) -> pa.Table:
+    """The first `depth` rows that have the phrases word for word: the index knows stems, and no small words."""
+    import pyarrow as pa
+
+    limit = depth
+    while True:
+        found = query.limit(limit).to_arrow()
+        have = pa.array([wanted.stands_in(text) for text in found["search_text"].to_pylist()], pa.bool_())
+        if have.true_count >= depth or found.num_rows < limit:
+            return found.filter(have).slice(0, depth)
+        limit *= 4
 
 
 def _cosines(stored: NDArray[np.float32], vector: NDArray[np.float32]) -> list[float]:
