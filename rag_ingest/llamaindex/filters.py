@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 import operator
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import reduce
 from typing import TYPE_CHECKING, Any
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from lancedb.expr import Expr
     from lancedb.table import Table
 
-__all__ = ["any_of", "filter_expression", "matches"]
+__all__ = ["any_of", "filter_expression", "matcher"]
 
 LINES = "metadata_lines"
 
@@ -39,6 +39,7 @@ MAX_CONDITIONS = 256
 MAX_DEPTH = 64
 
 Part = MetadataFilter | MetadataFilters
+Matcher = Callable[[Mapping[str, Any]], bool]
 Values = Mapping[int, frozenset[str]]
 """Of a filter's parts, by `id`: the lines with that key that stand in the table."""
 
@@ -77,17 +78,35 @@ def filter_expression(table: Table, filters: MetadataFilters | None, within: Exp
     return where if known.exact else _by_ids(filters, where, _line_metadata(table, where, {part.key for part in parts}))
 
 
-def matches(filters: MetadataFilters, metadata: Mapping[str, Any]) -> bool:
-    """What the filters mean for one node's metadata; a group may be nested, and an empty one restricts nothing.
+def matcher(filters: Part) -> Matcher:
+    """What a filter means for one node's metadata; a group may be nested, and an empty one restricts nothing.
 
     NOT: none of its parts holds. A value that can't be compared (a text asked to be above a number) does not match.
     """
+    if isinstance(filters, MetadataFilter):
+        return _single(filters)
     if not filters.filters:
-        return True
-    results = (matches(p, metadata) if isinstance(p, MetadataFilters) else _holds(p, metadata) for p in filters.filters)
+        return lambda _: True
+    parts = [matcher(part) for part in filters.filters]
     if filters.condition == FilterCondition.OR:
-        return any(results)
-    return not any(results) if filters.condition == FilterCondition.NOT else all(results)
+        return lambda metadata: any(part(metadata) for part in parts)
+    if filters.condition == FilterCondition.NOT:
+        return lambda metadata: not any(part(metadata) for part in parts)
+    return lambda metadata: all(part(metadata) for part in parts)
+
+
+def _single(part: MetadataFilter) -> Matcher:
+    asked: dict[str, Mapping[str, Any]] = {}
+    answer = build_metadata_filter_fn(asked.__getitem__, MetadataFilters(filters=[part]))
+
+    def holds(metadata: Mapping[str, Any]) -> bool:
+        asked["node"] = metadata
+        try:
+            return bool(answer("node"))
+        except TypeError:
+            return part.operator == FilterOperator.NIN
+
+    return holds
 
 
 def any_of(conditions: Sequence[Expr]) -> Expr:
@@ -112,14 +131,6 @@ def _parts(filters: MetadataFilters, depth: int = 0) -> Iterator[MetadataFilter]
             yield from _parts(part, depth + 1)
         else:
             yield part
-
-
-def _holds(part: MetadataFilter, metadata: Mapping[str, Any]) -> bool:
-    one = MetadataFilters(filters=[part])
-    try:
-        return bool(build_metadata_filter_fn(lambda _: metadata, one)(""))
-    except TypeError:
-        return part.operator == FilterOperator.NIN
 
 
 def _known(part: Part, values: Values) -> _Known:
@@ -178,7 +189,8 @@ def _lines_of(part: MetadataFilter) -> list[str] | None:
 
 
 def _from_values(part: MetadataFilter, lines: frozenset[str]) -> _Known:
-    found = sorted(line for line in lines if _holds(part, _parsed(line)))
+    holds = matcher(part)
+    found = sorted(line for line in lines if holds(_parsed(line)))
     if len(found) <= MAX_VALUES:
         return _Known(_one_of(found), exact=True)
     others = sorted(lines - set(found))
@@ -227,7 +239,8 @@ def _pattern(key: str) -> str:
 def _by_ids(filters: MetadataFilters, where: Expr | None, rows: Iterable[tuple[str, Mapping[str, Any]]]) -> Expr:
     from lancedb.expr import col
 
-    ids = col("id").isin([row_id for row_id, metadata in rows if matches(filters, metadata)])
+    holds = matcher(filters)
+    ids = col("id").isin([row_id for row_id, metadata in rows if holds(metadata)])
     return ids if where is None else where & ids
 
 

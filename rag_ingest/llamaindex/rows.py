@@ -87,15 +87,23 @@ def arrow_rows(rows: Iterable[Mapping[str, Any]], schema: pa.Schema) -> pa.Table
     """Keys of `metadata` that the table's struct lacks, or has with another type, live on in its `_node_content`."""
     import pyarrow as pa
 
-    kind = schema.field("metadata").type
-    known = [{**row, "metadata": {f.name: _fitted(row["metadata"].get(f.name), f.type) for f in kind}} for row in rows]
+    kinds = {f.name: None if pa.types.is_string(f.type) else f.type for f in schema.field("metadata").type}
+    known = [{**row, "metadata": _fitted(row["metadata"], kinds)} for row in rows]
     return pa.Table.from_pylist(known, schema=schema)
 
 
-def _fitted(value: Any, kind: pa.DataType) -> Any:
+def _fitted(struct: Mapping[str, Any], kinds: Mapping[str, pa.DataType | None]) -> dict[str, Any]:
+    """Of each kind a value or None; no kind is text."""
+    given = {name: struct[name] for name in kinds if struct.get(name) is not None}
+    return {
+        name: _text(value) if kinds[name] is None else _fitting(value, kinds[name]) for name, value in given.items()
+    }
+
+
+def _fitting(value: Any, kind: pa.DataType | None) -> Any:
     import pyarrow as pa
 
-    if pa.types.is_string(kind):
+    if kind is None:
         return _text(value)
     try:
         pa.scalar(value, kind)
@@ -104,10 +112,8 @@ def _fitted(value: Any, kind: pa.DataType) -> Any:
     return value
 
 
-def _text(value: Any) -> str | None:
-    if value is None or isinstance(value, str):
-        return value and storable(value)
-    return storable(json.dumps(value, ensure_ascii=False, default=str))
+def _text(value: Any) -> str:
+    return storable(value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str))
 
 
 def _numbers(value: Any) -> list[int]:

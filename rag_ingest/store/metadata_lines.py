@@ -16,6 +16,8 @@ from rag_ingest.store.schema import storable
 
 __all__ = ["key_start", "metadata_lines", "metadata_of", "value_lines"]
 
+_ENCODER = json.JSONEncoder(ensure_ascii=False, default=str)
+
 _IDS = ("_node_type", "document_id", "doc_id", "ref_doc_id")
 
 
@@ -61,4 +63,4 @@ def _real(value: int | float) -> float | None:
 
 
 def _json(value: Any) -> str:
-    return storable(json.dumps(value, ensure_ascii=False, default=str))
+    return storable(_ENCODER.encode(value))

@@ -29,26 +29,68 @@ from rag_ingest.store.metadata_lines import metadata_lines
 from rag_ingest.store.tables import fetch
 
 KEYS = ["a", "b", "a b", 'k"', "k'", "ключ", "a\nb", "%", "_", "\\", 'a": 1', "' OR 1=1 --", "doc_id", "_node_type"]
+EQ = FilterOperator.EQ
 TEXTS = st.text(st.sampled_from("ab'\"%_\\\n:,[]{}\0 Ää1\u2028😀"), max_size=4) | st.sampled_from(
     ["", "a", "d1", "None", "TextNode", "1", "null", "' OR 1=1 --", '"\n"a": 1\n"']
 )
 NUMBERS = st.sampled_from([0, 1, -1, 1.0, -0.0, 2, 0.5, 1e22, 10**22, 2**53 + 1]) | st.integers() | st.floats()
-SCALARS = TEXTS | NUMBERS | st.booleans() | st.none()
-METADATA = st.dictionaries(
-    st.sampled_from(KEYS), SCALARS | st.lists(TEXTS, max_size=3) | st.lists(NUMBERS, max_size=3) | st.just({"a": 1})
-)
-WANTED = st.none() | TEXTS | NUMBERS | st.lists(TEXTS, max_size=3) | st.lists(st.integers(-1, 2), max_size=3)
-LEAVES = st.builds(
-    MetadataFilter, key=st.sampled_from([*KEYS, "none"]), value=WANTED, operator=st.sampled_from(FilterOperator)
-)
-CONDITIONS = st.none() | st.sampled_from(FilterCondition)
+SAME = [0, 1, True, False, 0.0, -0.0, 1.0, "1", "", None, "a", "ab", ["a", "b"], [1, 2], []]
+"""What compares equal, or nearly so."""
+
+SCALARS = st.sampled_from(SAME) | TEXTS | NUMBERS | st.booleans()
+LISTS = st.lists(TEXTS, max_size=3) | st.lists(NUMBERS, max_size=3) | st.lists(st.sampled_from([0, 1, 2]), max_size=3)
+
+
+def is_filter_value(value: Any) -> bool:
+    """LlamaIndex's filters take neither booleans nor mixed lists."""
+    try:
+        MetadataFilter(key="a", value=value)
+    except ValueError:
+        return False
+    return True
 
 
 def group(parts: st.SearchStrategy[Any], *, min_size: int = 0) -> st.SearchStrategy[MetadataFilters]:
-    return st.builds(MetadataFilters, filters=st.lists(parts, min_size=min_size, max_size=3), condition=CONDITIONS)
+    conditions = st.none() | st.sampled_from(FilterCondition)
+    filters = st.lists(parts, min_size=min_size, max_size=3)
+    return st.builds(MetadataFilters, filters=filters, condition=conditions)
 
 
-NESTED = st.recursive(group(LEAVES), lambda inner: group(LEAVES | inner), max_leaves=6)
+@st.composite
+def questions(draw: st.DrawFn, *, nested: bool) -> tuple[list[dict[str, Any]], list[MetadataFilters]]:
+    """Metadata of some nodes, and filters that ask for their keys and mostly for their values."""
+    keys = draw(st.lists(st.sampled_from(KEYS), min_size=1, max_size=2, unique=True))
+    values = half(st.sampled_from(SAME), SCALARS | LISTS | st.just({"a": 1}))
+    one_node = st.fixed_dictionaries({keys[0]: values}, optional=dict.fromkeys(keys[1:], values))
+    metadata = [*draw(st.lists(one_node, min_size=2, max_size=6)), {}]
+    there = [same for one in metadata for value in one.values() for same in alike(value)]
+    parts = [member for value in there if isinstance(value, list) for member in value]
+    known = st.sampled_from([*there, *there, *parts, *filter(is_filter_value, SAME)])
+    leaf = st.builds(
+        MetadataFilter,
+        key=st.sampled_from([keys[0], keys[0], keys[-1], "none"]),
+        value=half(known, TEXTS | NUMBERS | LISTS | known.filter(is_text_or_whole).map(lambda value: [value])),
+        operator=half(st.sampled_from([EQ, FilterOperator.IN, FilterOperator.NIN]), st.sampled_from(FilterOperator)),
+    )
+    filters = group(leaf, min_size=1)
+    if nested:
+        filters = st.recursive(group(leaf), lambda inner: group(half(leaf, inner)), max_leaves=6)
+    return metadata, draw(st.lists(filters, min_size=8, max_size=12))
+
+
+def alike(value: Any) -> list[Any]:
+    """What a filter can ask for that equals it."""
+    if isinstance(value, int | float) and value in (0, 1):
+        return [int(value), float(value)]
+    return [value] if is_filter_value(value) else []
+
+
+def half(one: st.SearchStrategy[Any], other: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
+    return st.booleans().flatmap(lambda first: one if first else other)
+
+
+def is_text_or_whole(value: Any) -> bool:
+    return isinstance(value, str | int) and not isinstance(value, bool)
 
 
 def node(name: str, metadata: Mapping[str, Any]) -> TextNode:
@@ -98,22 +140,24 @@ def stored(one: TextNode) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("lines", [True, False], ids=["knowledge base", "foreign table"])
-@settings(max_examples=25, deadline=None)
-@given(metadata=st.lists(METADATA, min_size=1, max_size=6), wanted=st.lists(NESTED, min_size=4, max_size=8))
+@settings(max_examples=30, deadline=None)
+@given(question=questions(nested=True))
 def test_nested_filters_answer_as_python_does(
-    lines: bool, metadata: list[dict[str, Any]], wanted: list[MetadataFilters]
+    lines: bool, question: tuple[list[dict[str, Any]], list[MetadataFilters]]
 ) -> None:
+    metadata, wanted = question
     nodes = [node(str(n), values) for n, values in enumerate(metadata)]
     table = table_of(nodes, lines=lines)
     for filters in wanted:
         assert found(table, filters) == [n.node_id for n in nodes if holds(filters, stored(n))]
 
 
-@settings(max_examples=25, deadline=None)
-@given(metadata=st.lists(METADATA, min_size=1, max_size=6), wanted=st.lists(group(LEAVES, min_size=1), min_size=4))
+@settings(max_examples=30, deadline=None)
+@given(question=questions(nested=False))
 def test_flat_filters_answer_as_the_simple_vector_store_does(
-    metadata: list[dict[str, Any]], wanted: list[MetadataFilters]
+    question: tuple[list[dict[str, Any]], list[MetadataFilters]],
 ) -> None:
+    metadata, wanted = question
     nodes = [node(str(n), values) for n, values in enumerate(metadata)]
     table, theirs = table_of(nodes, lines=True), SimpleVectorStore()
     theirs.add(nodes)
