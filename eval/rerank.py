@@ -7,9 +7,7 @@ from collections.abc import Iterator, Sequence
 from eval.metrics import Passage
 from eval.progress import track
 from eval.retrieval import Ranker
-from rag_ingest.errors import ModelError
-
-PAIR_BATCH = 32
+from rag_ingest.embed.rerank import CrossEncoderReranker
 
 
 def reranked(ranker: Ranker, model: str, depth: int) -> Ranker:
@@ -23,20 +21,14 @@ def reranked(ranker: Ranker, model: str, depth: int) -> Ranker:
     Raises:
         ModelError: it can't be opened.
     """
-    from sentence_transformers import CrossEncoder
-
-    try:
-        encoder = CrossEncoder(model)
-    except (OSError, ValueError) as e:
-        reason = str(e).splitlines()[0]
-        raise ModelError(f"reranker {model!r} can't be opened: {reason}") from e
+    reranker = CrossEncoderReranker(model)
+    reranker.load()
 
     def rank(questions: Sequence[str]) -> Iterator[list[Passage]]:
         rankings = zip(questions, ranker(questions), strict=True)
         for question, ranked in track(rankings, "reranking", len(questions), "questions"):
-            pairs = [(question, passage.text) for passage in ranked[:depth]]
-            scores = encoder.predict(pairs, batch_size=PAIR_BATCH, show_progress_bar=False) if pairs else []
-            order = sorted(range(len(pairs)), key=lambda i: -float(scores[i]))
+            scores = reranker.scores(question, [passage.text for passage in ranked[:depth]])
+            order = sorted(range(len(scores)), key=lambda i: -scores[i])
             yield [ranked[i] for i in order] + list(ranked[depth:])
 
     return rank

@@ -15,11 +15,11 @@ from rag_ingest.errors import ConfigError, ModelError
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
 
-__all__ = ["ModelFiles", "choose_device", "choose_dtype", "load", "locate"]
+__all__ = ["HUB_NAME", "ModelFiles", "choose_device", "choose_dtype", "load", "locate", "snapshot"]
 
 _FILES = ["*.json", "*.txt", "*.model", "*.safetensors"]
 _FOREIGN = ["onnx/*", "openvino/*"]
-_HUB_NAME = re.compile(r"[A-Za-z0-9][\w.-]*/[\w.-]+")
+HUB_NAME = re.compile(r"[A-Za-z0-9][\w.-]*/[\w.-]+")
 
 log = logging.getLogger(__name__)
 
@@ -44,17 +44,24 @@ def locate(model: str, revision: str) -> ModelFiles:
     folder = Path(model).expanduser()
     if folder.is_dir():
         return ModelFiles(folder, f"{folder.resolve().name}@{content_hash(folder)[:12]}")
-    if not _HUB_NAME.fullmatch(model):
+    if not HUB_NAME.fullmatch(model):
         raise ModelError(
             f"embed.model = {model!r} is no folder and no hub name (owner/name); "
             f"{BUNDLED_MODEL!r} comes with the package"
         )
-    folder = _from_hub(model, revision)
+    try:
+        folder = snapshot(model, revision)
+    except ModelError as e:
+        raise ModelError(f'{e}; embed.model = "{BUNDLED_MODEL}" works without a download') from e
     return ModelFiles(folder, f"{model}@{folder.name}")  # a snapshot's folder is named by its commit
 
 
-def _from_hub(model: str, revision: str) -> Path:
-    """The model's snapshot folder, from the cache where it is whole, else downloaded."""
+def snapshot(model: str, revision: str, needed: str = "tokenizer.json") -> Path:
+    """A hub model's snapshot folder, from the cache where weights and `needed` are there, else downloaded.
+
+    Raises:
+        ModelError: it can't be had.
+    """
     from huggingface_hub import snapshot_download
 
     wanted: dict[str, Any] = {
@@ -65,7 +72,7 @@ def _from_hub(model: str, revision: str) -> Path:
     }
     try:
         folder = Path(snapshot_download(local_files_only=True, **wanted))
-        if any(folder.rglob("*.safetensors")) and (folder / "tokenizer.json").is_file():
+        if any(folder.rglob("*.safetensors")) and (folder / needed).is_file():
             return folder
     except Exception:
         log.debug("%s is not in the cache", model, exc_info=True)
@@ -73,10 +80,7 @@ def _from_hub(model: str, revision: str) -> Path:
         return Path(snapshot_download(**wanted))
     except Exception as e:  # the hub client raises many kinds: offline, not found, gated, disk full
         reason = str(e).strip().splitlines()[0] if str(e).strip() else type(e).__name__
-        raise ModelError(
-            f"{model} is not in the cache and can't be downloaded: {reason}; "
-            f'embed.model = "{BUNDLED_MODEL}" works without a download'
-        ) from e
+        raise ModelError(f"{model} is not in the cache and can't be downloaded: {reason}") from e
 
 
 def choose_device(wanted: str) -> str:
@@ -126,7 +130,7 @@ def load(folder: Path, device: str, dtype: str, sequence_tokens: int) -> Sentenc
             trust_remote_code=False,
             model_kwargs={"use_safetensors": True, "dtype": dtype},
         )
-    except (OSError, ValueError, KeyError, RuntimeError, ImportError) as e:
+    except Exception as e:  # transformers and safetensors raise many kinds
         raise ModelError(f"the model in {folder} can't be loaded: {e}") from e
     finally:
         if bars:

@@ -12,6 +12,7 @@ import pytest
 from eval.metrics import Passage
 from eval.rerank import reranked
 from rag_ingest.errors import ModelError
+from tests.cross_encoder import make_cross_encoder
 
 PASSAGES = [Passage("a", text, 1) for text in ("red fox", "blue whale", "green tree", "red tree", "grey stone")]
 
@@ -23,23 +24,8 @@ def ranker(questions: Sequence[str]) -> Iterator[list[Passage]]:
 
 @pytest.fixture(scope="module")
 def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A tiny cross-encoder with random weights."""
-    import torch
-    from transformers import BertConfig, BertForSequenceClassification, BertTokenizerFast
-
-    folder = tmp_path_factory.mktemp("cross-encoder")
-    words = sorted({word for passage in PASSAGES for word in passage.text.split()})
-    (folder / "vocab.txt").write_text(
-        "\n".join(["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *words]), encoding="utf-8"
-    )
-    torch.manual_seed(0)
-    config = BertConfig(
-        vocab_size=5 + len(words), hidden_size=16, num_hidden_layers=1, num_attention_heads=2, intermediate_size=16,
-        num_labels=1, initializer_range=0.3,
-    )  # fmt: skip
-    BertForSequenceClassification(config).save_pretrained(folder)
-    BertTokenizerFast(vocab=str(folder / "vocab.txt")).save_pretrained(folder)
-    return folder
+    words = [word for passage in PASSAGES for word in passage.text.split()]
+    return make_cross_encoder(tmp_path_factory.mktemp("cross-encoder"), words)
 
 
 def test_the_first_few_are_in_the_models_order_and_the_rest_as_before(model: Path) -> None:

@@ -92,6 +92,7 @@ MEASURE_INSIDES = {
     "eval/drafting_targets.py": "ocr",
     "eval/guards.py": "ocr",
     "eval/orientation.py": "ocr",
+    "eval/rerank.py": "embed",
     "eval/throughput.py": "ocr",
     "eval/witness.py": "ocr",
 }
