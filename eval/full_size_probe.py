@@ -83,7 +83,7 @@ def main() -> None:
     begun = time.perf_counter()
     model, processor = random_model()
     built = time.perf_counter()
-    options = replace(Config().ocr, temperature=0.0, max_new_tokens=most, batch_size=1)
+    options = replace(Config().ocr, temperature=0.0, max_new_tokens=most, batch_size=1, decoder="generate")
     engine = resolve("engine", "lightonocr").from_loaded(model, processor, options, model_id="random")
     stages: dict[str, float] = {}
     _timed(stages, "vision", model.model, "get_image_features")

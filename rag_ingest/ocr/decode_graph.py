@@ -55,7 +55,8 @@ class Captured:
             self._forward(tokens, lengths, reach)
         torch.cuda.current_stream().wait_stream(aside)
         graph = torch.cuda.CUDAGraph()
-        with torch.cuda.graph(graph, pool=self._pool):
+        # thread_local: pages' pixels are put into pinned memory by another thread meanwhile
+        with torch.cuda.graph(graph, pool=self._pool, capture_error_mode="thread_local"):
             hidden = self._forward(tokens, lengths, reach)
         self._pool = self._pool or graph.pool()
         return _Graph(graph, tokens, lengths, hidden)

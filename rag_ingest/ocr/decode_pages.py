@@ -17,7 +17,7 @@ from rag_ingest.ocr.decode_draft import TextLayerDrafter
 from rag_ingest.ocr.decode_loop import MOST_DRAFTED, DecodeLoop, Job, Written
 from rag_ingest.ocr.decode_options import DecodeOptions
 from rag_ingest.ocr.decode_sample import Sampling, page_draws
-from rag_ingest.ocr.decode_step import Stepper, cache_shape
+from rag_ingest.ocr.decode_step import REACH_STEP, Stepper, cache_shape
 from rag_ingest.types import TextLine
 
 MOST_ROWS: Final = 64
@@ -120,9 +120,8 @@ class PageLoop:
             self._loop = None
             self._wanted = _Wanted(max(rows, has.rows), max(length, has.length), budget)
             shape = cache_shape(self._model)
-            cache = allocate(
-                shape, budget or free_bytes(shape.device), self._wanted.rows, self._wanted.length + 1 + MOST_DRAFTED
-            )
+            tokens = -(-(self._wanted.length + 1 + MOST_DRAFTED) // REACH_STEP) * REACH_STEP
+            cache = allocate(shape, budget or free_bytes(shape.device), self._wanted.rows, tokens)
             stepper = Stepper(self._model, cache, fixed_shapes=shape.device.type == "cuda")
             self._loop = DecodeLoop(stepper, self._end_ids, self._text_of)
         return self._loop

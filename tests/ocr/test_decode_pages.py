@@ -86,7 +86,7 @@ def test_a_text_layer_saves_passes_and_changes_no_answer(model: Loaded, temperat
 def test_the_cache_keeps_to_its_budget_and_pages_wait(model: Loaded) -> None:
     expected = read(model, PLAIN)
     for rows in (1, 2, 5):
-        options = replace(OPTIONS, cache_gb=(rows * 2064 + 1000) * TOKEN_BYTES / 1e9)
+        options = replace(OPTIONS, cache_gb=(rows * 2304 + 1000) * TOKEN_BYTES / 1e9)
         assert read(model, options) == expected
         kept = model._pages._loop.stepper.cache
         assert kept.rows == rows
