@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from rag_ingest.errors import MissingExtraError, ModelError, OcrError
 from rag_ingest.ocr.lightonocr_input import CELL_PX, LONGEST_EDGE_PX, PROMPT, image_tokens
+from rag_ingest.ocr.lightonocr_vision import unmasked
 from rag_ingest.ocr.lightonocr_watch import LoopWatch, PageSampler
 from rag_ingest.ocr.loops import Loop
 from rag_ingest.types import FinishReason, TextLine
@@ -162,7 +163,8 @@ class Loaded:
     def _features(self, image: Image, pixels: torch.Tensor) -> torch.Tensor:
         pixels = pixels.to(self.model.device, self.model.dtype, non_blocking=True)
         size = [(image.height, image.width)]
-        features = self.model.get_image_features(pixel_values=pixels, image_sizes=size, return_dict=True)
+        with unmasked(self.model.model.vision_encoder.transformer):
+            features = self.model.get_image_features(pixel_values=pixels, image_sizes=size, return_dict=True)
         return torch.cat(list(features.pooler_output)).to(self.model.dtype)
 
     def _pixels(self, image: Image) -> torch.Tensor:

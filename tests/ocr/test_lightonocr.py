@@ -137,6 +137,8 @@ def test_the_engine_agrees_with_plain_transformers(
         image = pages[n].image
         assert image
         torch.testing.assert_close(loaded.image_features(image), plain)
+        both = loaded.model.get_image_features(inputs["pixel_values"].repeat(2, 1, 1, 1), image_sizes=size.repeat(2, 1))
+        torch.testing.assert_close(both.pooler_output[1], plain, msg="images of one batch are kept apart afterwards")
 
 
 def test_bfloat16_reads_the_same(folder: Path, pages: list[Page], texts: list[str]) -> None:
