@@ -85,6 +85,6 @@ def _remove_vanished(kb: KnowledgeBase, folders: list[Path], report: IngestRepor
 def _optimize(kb: KnowledgeBase) -> None:
     """Upkeep, which another writer may get in the way of; it comes again with the next run."""
     try:
-        kb.optimize()
+        kb.optimize(exclusive=True)
     except StoreError as e:
         log.warning("the knowledge base was not optimized this time: %s", e)

@@ -1,4 +1,4 @@
-"""The `chunks` table: rows from chunks and vectors, replaced a document at a time, and the indexes on it."""
+"""The `chunks` table: rows from chunks and vectors, replaced a document at a time."""
 
 from __future__ import annotations
 
@@ -33,9 +33,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Chunks", "DocumentChunks"]
 
-VECTOR_INDEX_ROWS = 50_000
-"""Below it a scan takes tens of milliseconds (147 ms at 100,000 rows), and an index only loses recall."""
-
 _SAME_VECTOR = 1e-4
 """Vectors of one text differ by less from run to run, on one device."""
 
@@ -50,7 +47,7 @@ class DocumentChunks:
 
 
 class Chunks:
-    """Writes the `chunks` table and keeps its indexes."""
+    """Writes the `chunks` table."""
 
     def __init__(self, table: Table, dimension: int) -> None:
         self.table = table
@@ -123,17 +120,6 @@ class Chunks:
         where = col("source").isin([source_key(source) for source in sources])
         found = self.table.search().where(where).select(["doc_id"]).limit(None).to_arrow()
         return set(found["doc_id"].unique().to_pylist())
-
-    def ensure_indexes(self) -> None:
-        """Makes those for words and vectors where they are missing and worth it."""
-        from lancedb.index import FTS, IvfRq
-
-        indexed = {index.columns[0] for index in self.table.list_indices()}
-        rows = self.table.count_rows()
-        for column in sorted({"search_text", "wider_text"} - indexed):
-            self.table.create_index(column, config=FTS(with_position=column == "search_text"))  # for phrases
-        if "vector" not in indexed and rows >= VECTOR_INDEX_ROWS and self.dimension % 8 == 0:
-            self.table.create_index("vector", config=IvfRq(distance_type="cosine"))
 
     def _check(self, document: DocumentChunks) -> None:
         import numpy as np

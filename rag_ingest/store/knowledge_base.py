@@ -7,7 +7,6 @@ time; any number of readers.
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from os import PathLike, fspath
@@ -17,24 +16,17 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from rag_ingest.errors import StoreError, StoreMismatchError
 from rag_ingest.store.chunks import Chunks, DocumentChunks
 from rag_ingest.store.documents import Documents
-from rag_ingest.store.expand import Expansion, expand
+from rag_ingest.store.expand import Expansion, Neighbours, expand
 from rag_ingest.store.figure_files import FigureFiles
+from rag_ingest.store.indexes import ensure_indexes
 from rag_ingest.store.ledger import Ledger
 from rag_ingest.store.replacing import Replacing
 from rag_ingest.store.schema import DocumentRecord, Identity
 from rag_ingest.store.search import SearchMode, candidates
 from rag_ingest.store.settings import with_settings
 from rag_ingest.store.status import Marks, Status, read_status
-from rag_ingest.store.tables import (
-    MANY_SMALL_FILES,
-    backlog,
-    connect,
-    ensure_scalar_indexes,
-    foreign_errors,
-    no_knowledge_base,
-    open_table,
-    open_tables,
-)
+from rag_ingest.store.tables import connect, foreign_errors, no_knowledge_base, open_table, open_tables
+from rag_ingest.store.upkeep import Upkeep
 from rag_ingest.types import Chunk, Failure, PageMarkdown, PlacedFigure, SearchHit
 
 if TYPE_CHECKING:
@@ -65,7 +57,7 @@ class KnowledgeBase:
         self._chunks = Chunks(tables["chunks"], identity.dimension)
         self._figures = FigureFiles(uri)
         self._replacing = Replacing(self._documents, self._ledger, self._chunks, self._figures)
-        self._commits: Counter[str] = Counter()
+        self._upkeep = Upkeep(uri, tables)
 
     @classmethod
     def open(
@@ -105,7 +97,7 @@ class KnowledgeBase:
             if embedder_name is not None and dimension is not None:
                 kb.require_embedder(embedder_name, dimension)
             if create:
-                kb._chunks.ensure_indexes()
+                ensure_indexes(tables["chunks"], "chunks")
         return kb
 
     def __enter__(self) -> KnowledgeBase:
@@ -290,12 +282,12 @@ class KnowledgeBase:
         mode: SearchMode = "hybrid",
         k: int = 10,
         where: str | Expr | None = None,
-        expansion: Expansion | None = None,
+        expansion: Expansion | Neighbours | None = None,
     ) -> list[SearchHit]:
         """The `k` best chunks, best first; see `store.search.candidates` and, for the filter, `store.where`.
 
-        With `expansion` each comes with its section, and of several in one section only the best: the `k` are filled
-        from all candidates of the search, the same ones in the same order as without.
+        With `expansion` each comes with its section or neighbours, and of several in one such text only the best: the
+        `k` are filled from all candidates of the search, the same ones in the same order as without.
 
         Raises:
             ConfigError: unknown mode, k below 1, or a filter that can't be read.
@@ -327,31 +319,29 @@ class KnowledgeBase:
         figures = (replace(figure, path=self._figures.absolute(figure.path)) for figure in hit.figures)
         return replace(hit, figures=tuple(figures))
 
-    def expand(self, hits: Sequence[SearchHit], expansion: Expansion) -> list[SearchHit]:
-        """Hits of an earlier search with their sections, those left out that a better one's text holds."""
+    def expand(
+        self, hits: Sequence[SearchHit], expansion: Expansion | Neighbours, *, k: int | None = None
+    ) -> list[SearchHit]:
+        """Hits of an earlier search with their texts, `k` or all; those left out that a better one's text holds."""
         with foreign_errors(f"{self.uri} can't be searched"):
-            return expand(self._tables["chunks"], hits, expansion, k=len(hits))
+            return expand(self._tables["chunks"], hits, expansion, k=len(hits) if k is None else k)
 
-    def optimize(self) -> None:
-        """Compacts files and brings indexes up to date where that has become worth it; cheap where it has not."""
+    def optimize(self, *, exclusive: bool = False, thorough: bool = False, reindex: bool = False) -> None:
+        """Compacts files, brings indexes up to date and cleans up; cheap where there is little to do.
+
+        Args:
+            exclusive: the caller holds the lease of the database; see `store.upkeep`.
+            thorough: even where there is little to do.
+            reindex: make all indexes anew, as when a file of one is damaged.
+        """
         with foreign_errors(f"{self.uri} can't be optimized"):
-            for name, table in self._tables.items():
-                if backlog(table).is_slowing_searches:
-                    self._optimize(name)
+            if reindex:
+                self._upkeep.reindex()
+            self._upkeep.run(exclusive=exclusive, thorough=thorough)
 
-    def _committed(self, name: str, rows: int) -> None:
-        self._commits[name] += bool(rows)
-        if self._commits[name] >= MANY_SMALL_FILES:
-            self._commits[name] = 0
-            with foreign_errors(f"{self.uri} can't be optimized"):
-                if backlog(self._tables[name]).is_due_while_writing:
-                    self._optimize(name)
-
-    def _optimize(self, name: str) -> None:
-        if name == "chunks":
-            self._chunks.ensure_indexes()
-        ensure_scalar_indexes(self._tables[name], name)
-        self._tables[name].optimize()
+    def _committed(self, name: str, commits: int) -> None:
+        with foreign_errors(f"{self.uri} can't be optimized"):
+            self._upkeep.committed(name, commits)
 
 
 def _identity(uri: str, chunks: Table | None) -> Identity | None:

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 from rag_ingest.errors import StoreError
 from rag_ingest.store.schema import SIDES, DocumentRecord, pages_schema, source_key, storable
 from rag_ingest.store.tables import fetch, upsert
+from rag_ingest.store.trouble import never_stranded
 from rag_ingest.types import BBox, Failure, Figure, PageMarkdown, Span, TextBox
 
 if TYPE_CHECKING:
@@ -26,6 +27,9 @@ __all__ = ["Ledger", "PageCounts"]
 
 _DONE = ("done", "skipped")
 """Nothing is left to do; a page without ink is skipped."""
+
+_DECIMALS = 2
+"""Of a box's sides, in points: as many as they had before the column's 32 bits."""
 
 _CROPS = "figure_images"
 _VOLATILE = {"seconds", "attempts", "updated_at", "source", _CROPS}
@@ -121,6 +125,7 @@ class Ledger:
         images = rows[0][_CROPS] if rows else None
         return bytes(images[number - 1]) if images and 0 < number <= len(images) else b""
 
+    @never_stranded
     def counts(self, documents: Sequence[DocumentRecord]) -> PageCounts:
         """Counts the pages that belong to `documents`, and those of sources that no row speaks for yet.
 
@@ -228,7 +233,7 @@ def _sides(bbox: BBox) -> dict[str, float]:
 
 
 def _box(row: Mapping[str, Any]) -> TextBox:
-    left, top, right, bottom = (row[name] for name in SIDES)
+    left, top, right, bottom = (round(row[name], _DECIMALS) for name in SIDES)
     return TextBox(Span(row["start"], row["end"]), (left, top, right, bottom))
 
 

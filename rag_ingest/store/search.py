@@ -10,6 +10,7 @@ from rag_ingest.errors import ConfigError
 from rag_ingest.store.phrases import Wanted, read_query
 from rag_ingest.store.schema import PAPER_COLUMNS, SIDES, WITNESS_COLUMNS
 from rag_ingest.store.tables import fetch
+from rag_ingest.store.trouble import TRIES, never_stranded
 from rag_ingest.store.where import parse_where
 from rag_ingest.types import BBox, PlacedFigure, SearchHit, Span
 
@@ -80,10 +81,15 @@ def candidates(
     Raises:
         ConfigError: unknown mode, k below 1, a filter that can't be read, or no vector where one is needed.
     """
-    best = ranked(table, text, vector, mode=mode, k=k, where=where, words_share=words_share)
-    return [_to_hit(row) for row in _whole(table, best[:keep])]
+    for _ in range(TRIES):
+        best = ranked(table, text, vector, mode=mode, k=k, where=where, words_share=words_share)[:keep]
+        rows = _whole(table, best)
+        if len(rows) == len(best):  # else somebody replaced some in between
+            break
+    return [_to_hit(row) for row in rows]
 
 
+@never_stranded
 def ranked(
     table: Table,
     text: str,
@@ -117,7 +123,7 @@ def _whole(table: Table, best: Sequence[Mapping[str, Any]]) -> list[dict[str, An
     """Rows with all columns, in the same order.
 
     A row's number is the fastest way to it, but names another row, or none, once somebody else has compacted the table
-    in between: then the ids are looked for. A chunk that is gone by now is left out.
+    in between: then the ids are looked for. A row that is gone by now is left out.
     """
     from lancedb.expr import col
 

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from rag_ingest.errors import NoKnowledgeBaseError, RagIngestError, StoreError
 from rag_ingest.store.schema import Identity, chunks_schema, documents_schema, pages_schema
+from rag_ingest.store.trouble import FOREIGN, explain, never_stranded
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -30,19 +31,12 @@ __all__ = [
     "backlog",
     "connect",
     "create_table",
-    "ensure_scalar_indexes",
     "fetch",
     "foreign_errors",
     "open_table",
     "open_tables",
     "upsert",
 ]
-
-SCALAR_INDEXES = {"documents": ("doc_id",), "pages": ("doc_id",), "chunks": ("doc_id", "source")}
-"""Columns that are looked up; never a key."""
-
-SCALAR_INDEX_ROWS = 20_000
-"""Below it a look-up is a scan of a few milliseconds."""
 
 MANY_SMALL_FILES = 40
 """Each commit leaves one; LanceDB advises to compact every 20 to 50."""
@@ -52,14 +46,13 @@ KEYS = {"documents": "source", "pages": "id", "chunks": "id"}
 
 @contextmanager
 def foreign_errors(doing: str) -> Iterator[None]:
-    """Turns whatever LanceDB and Arrow raise into one `StoreError` line."""
+    """Turns whatever LanceDB and Arrow raise into one `StoreError` line; `doing` begins with the database's URI."""
     try:
         yield
     except RagIngestError:
         raise
-    except (OSError, RuntimeError, ValueError, TypeError, KeyError) as e:
-        first = (str(e).strip().splitlines() or [type(e).__name__])[0]
-        raise StoreError(f"{doing}: {first[:300]}") from e
+    except FOREIGN as e:
+        raise StoreError(explain(doing, e)) from e
 
 
 def connect(uri: str, *, create: bool) -> DBConnection:
@@ -88,14 +81,13 @@ def no_knowledge_base(uri: str) -> NoKnowledgeBaseError:
 
 def open_table(db: DBConnection, name: str) -> Table | None:
     """The table, or None where there is none."""
-    try:
-        return db.open_table(name)
-    except ValueError as e:
-        if "not found" in str(e):
-            return None
-        raise StoreError(f"table {name!r} can't be opened: {e}") from e
-    except (OSError, RuntimeError) as e:
-        raise StoreError(f"table {name!r} can't be opened: {e}") from e
+    with foreign_errors(f"{db.uri} can't be opened, table {name!r}"):
+        try:
+            return db.open_table(name)
+        except ValueError as e:
+            if "not found" in str(e):
+                return None
+            raise
 
 
 def create_table(db: DBConnection, name: str, identity: Identity) -> Table:
@@ -132,17 +124,6 @@ def open_tables(uri: str, db: DBConnection, identity: Identity, *, create: bool)
     return {name: table for name, table in found.items() if table is not None}
 
 
-def ensure_scalar_indexes(table: Table, name: str) -> None:
-    """Makes those that are missing and worth it."""
-    from lancedb.index import BTree
-
-    if table.count_rows() >= SCALAR_INDEX_ROWS:
-        indexed = {index.columns[0] for index in table.list_indices()}
-        for column in SCALAR_INDEXES[name]:
-            if column not in indexed:
-                table.create_index(column, config=BTree())
-
-
 @dataclass(frozen=True)
 class Backlog:
     """What `optimize` would have to do: rows that no index holds, and files too small to be read fast."""
@@ -171,6 +152,7 @@ def backlog(table: Table) -> Backlog:
     return Backlog(stats["num_rows"], unindexed, stats["fragment_stats"]["num_small_fragments"])
 
 
+@never_stranded
 def fetch(table: Table, where: Expr | None, columns: list[str]) -> list[dict[str, Any]]:
     """All rows that match."""
     query = table.search()

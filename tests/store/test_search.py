@@ -9,8 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rag_ingest.store import chunks as chunk_table
-from rag_ingest.store import tables
+from rag_ingest.store import indexes
 from rag_ingest.store.knowledge_base import DocumentChunks, DocumentRecord, KnowledgeBase
 from rag_ingest.store.phrases import read_query
 from rag_ingest.store.search import WORDS_SHARE, fuse
@@ -99,8 +98,8 @@ def test_fusion_without_a_word_or_a_likeness_is_the_other_alone() -> None:
 def test_the_vector_index_finds_what_a_scan_finds(
     tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(chunk_table, "VECTOR_INDEX_ROWS", 1000)
-    monkeypatch.setattr(tables, "SCALAR_INDEX_ROWS", 1000)
+    monkeypatch.setattr(indexes, "VECTOR_INDEX_ROWS", 1000)
+    monkeypatch.setattr(indexes, "SCALAR_INDEX_ROWS", 1000)
     rng = np.random.default_rng(3)
     vectors = rng.standard_normal((1500, DIMENSION)).astype(np.float32)
     vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
@@ -109,7 +108,8 @@ def test_the_vector_index_finds_what_a_scan_finds(
     kb.optimize()
     indexed = {index.columns[0]: index.index_type for index in kb._tables["chunks"].list_indices()}
     assert indexed == {
-        "search_text": "FTS", "wider_text": "FTS", "vector": "IvfRq", "doc_id": "BTree", "source": "BTree"
+        "search_text": "FTS", "wider_text": "FTS", "vector": "IvfRq", "doc_id": "BTree", "source": "BTree",
+        "arxiv_id": "BTree", "year": "BTree", "verdict": "Bitmap",
     }  # fmt: skip
     late = document("late", ["late"], vectors[:1])
     kb.replace_documents([late])

@@ -1,0 +1,124 @@
+"""What LanceDB says when something is wrong with a database -> what it means, and what to do about it.
+
+LanceDB has no exceptions of its own for these: a RuntimeError, OSError or ValueError whose text tells. The texts here
+are those of lancedb 0.40, provoked one by one (tests/store/test_trouble.py).
+"""
+
+from __future__ import annotations
+
+import functools
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import ParamSpec, TypeVar
+
+__all__ = ["FOREIGN", "TRIES", "damaged_files", "explain", "never_stranded"]
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+FOREIGN = (OSError, RuntimeError, ValueError, TypeError, KeyError)
+"""What LanceDB and Arrow raise."""
+
+TRIES = 3
+"""Of a read that a writer got in the way of."""
+
+_VANISHED = re.compile(r"Not found: (?P<file>\S+\.(?:lance|manifest|arrow|bin|idx|txn))\b")
+_FULL = re.compile(
+    r"No space left on device|File too large|Disk quota exceeded|os error (?:28|27|122)\b", re.IGNORECASE
+)
+_FORBIDDEN = re.compile(
+    r"Permission denied|Read-only file system|Operation not permitted|os error (?:1|13|30)\b", re.IGNORECASE
+)
+_DAMAGED = re.compile(
+    r"failed to fill whole buffer|not appear to be a Lance file|file size is too small|invalid magic|Invalid range"
+    r"|failed to decode Protobuf|Corrupt|unexpected end of file",
+    re.IGNORECASE,
+)
+_PLACE = re.compile(r",? (?:/root)?/[^\s,]*\.rs:\d+:\d+")
+"""Where in LanceDB's own source it went wrong."""
+
+_MAGIC = b"LANC"
+"""How data files, index files and manifests end (Lance's file format)."""
+
+
+def never_stranded(read: Callable[P, T]) -> Callable[P, T]:
+    """Reads again, from the newest version, when files of the version that was being read are gone.
+
+    A clean-up takes away what was superseded a while ago (see `store.upkeep`); a reader that was stopped in between,
+    or is slower than that, would otherwise fail although what it asks for is there. For functions that only read, on
+    tables that follow the newest version.
+    """
+
+    @functools.wraps(read)
+    def reading(*args: P.args, **kwargs: P.kwargs) -> T:
+        for _ in range(TRIES - 1):
+            try:
+                return read(*args, **kwargs)
+            except FOREIGN as e:
+                if not _VANISHED.search(str(e)):
+                    raise
+        return read(*args, **kwargs)
+
+    return reading
+
+
+def explain(doing: str, error: BaseException) -> str:
+    """One line for a `StoreError`.
+
+    Args:
+        doing: what can't be done, beginning with the database's folder, such as "kb can't be searched".
+        error: what LanceDB raised.
+    """
+    text = str(error).strip()
+    uri = re.split(r": | can't ", doing, maxsplit=1)[0]
+    if _FULL.search(text):
+        return f"{doing}: the disk is full; free some space and run the same again, nothing is half written"
+    if _FORBIDDEN.search(text):
+        return (
+            f"{doing}: this user may not write there ({_reason(text)}); change the permissions of {uri}, or work on a "
+            "copy of it"
+        )
+    if vanished := _VANISHED.search(text):
+        return f"{doing}: {_damage(uri, '/' + vanished['file'].lstrip('/'), 'is missing')}"
+    if _DAMAGED.search(text):
+        found = damaged_files(uri)
+        return f"{doing}: {_damage(uri, found[0] if found else 'a file', 'is damaged')}"
+    first = (text.splitlines() or [""])[0]
+    return f"{doing}: {_PLACE.sub('', first)[:300] or type(error).__name__}"
+
+
+def damaged_files(uri: str) -> list[str]:
+    """Files of a database folder whose end is cut off or overwritten, as a crash of the machine leaves them."""
+    folder = Path(uri).expanduser()
+    if "://" in uri or not folder.is_dir():
+        return []
+    files = (file for kind in ("*.lance", "*.manifest") for file in folder.rglob(kind) if file.is_file())
+    return sorted(str(file) for file in files if not _is_whole(file))
+
+
+def _is_whole(file: Path) -> bool:
+    try:
+        with file.open("rb") as opened:
+            if opened.seek(0, 2) < len(_MAGIC):
+                return False
+            opened.seek(-len(_MAGIC), 2)
+            return opened.read() == _MAGIC
+    except OSError:
+        return True  # gone, or not to be read: another trouble
+
+
+def _damage(uri: str, file: str, what: str) -> str:
+    """What a lost file costs, by the table that it belongs to."""
+    if "/_indices/" in file:
+        way = f"rag-ingest optimize --reindex --db {uri} makes the indexes anew"
+    elif "/pages.lance/" in file:
+        way = f"restore {uri} from a backup, or delete it and ingest again, which reads every page again"
+    else:
+        way = f"delete chunks.lance and documents.lance in {uri} and ingest again, which reads no page a second time"
+    return f"{file} {what}; {way}"
+
+
+def _reason(text: str) -> str:
+    found = _FORBIDDEN.search(text)
+    return found[0] if found else ""
