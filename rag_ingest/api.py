@@ -5,7 +5,7 @@ from __future__ import annotations
 import gc
 import hashlib
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from os import PathLike
 from typing import Literal
@@ -13,16 +13,18 @@ from typing import Literal
 from rag_ingest import registry
 from rag_ingest.config import Config
 from rag_ingest.embed.bundled import bundled_token_counter
+from rag_ingest.embed.rerank import CrossEncoderReranker
 from rag_ingest.errors import ConfigError
 from rag_ingest.parse.document import parse_markdown
 from rag_ingest.pipeline import Paths, Pipeline
 from rag_ingest.report import IngestReport
 from rag_ingest.split import SplitOptions, split
 from rag_ingest.stages import PageResult
-from rag_ingest.store.expand import Expansion
+from rag_ingest.store.expand import Expansion, Neighbours
 from rag_ingest.store.knowledge_base import DocumentRecord, KnowledgeBase
 from rag_ingest.store.lease import lease
 from rag_ingest.store.naming import meant_by
+from rag_ingest.store.phrases import without_quotes
 from rag_ingest.store.status import Marks
 from rag_ingest.store.where import parse_where
 from rag_ingest.types import Chunk, Failure, SearchHit, SourceDocument, TokenCounter
@@ -31,6 +33,9 @@ SearchMode = Literal["hybrid", "vector", "text"]
 
 EXPAND_TOKENS = 1024
 """Three or four such texts fill what is commonly handed to a language model."""
+
+RERANK_DEPTH = 50
+"""As many as each way of searching gives at least."""
 
 
 def ingest(
@@ -105,46 +110,78 @@ def search(
     config: Config | None = None,
     expand: Literal["section"] | None = None,
     expand_tokens: int = EXPAND_TOKENS,
+    neighbours: int = 0,
+    rerank: str | None = None,
+    rerank_depth: int = RERANK_DEPTH,
 ) -> list[SearchHit]:
     """The `k` best chunks of a knowledge base, best first.
 
     With `expand="section"` each hit also has, in `expanded`, the largest section around it that fits `expand_tokens`,
     from the part right below its heading up to the whole document, or as many neighbours as fit where not even that
-    part does. Of several hits in one such text only the best is kept, so that `k` hits are `k` texts; they are filled
-    from all candidates of the search (50, or 3 k, of each mode), and are fewer only where these don't suffice.
+    part does; with `neighbours=n` the n chunks before and the n behind it. Of several hits in one such text only the
+    best is kept, so that `k` hits are `k` texts; they are filled from all candidates of the search (50, or 3 k, of each
+    mode; with `rerank` those that were reranked), and are fewer only where these don't suffice.
 
     Args:
-        query: plain words; no query syntax.
+        query: plain words. What stands in double quotes is a phrase, which every hit has word for word in its text or
+            headings; in mode "vector" quotes mean nothing.
         db: folder of the LanceDB database.
         mode: "vector" (meaning), "text" (words, BM25) or "hybrid" (both, their scores combined).
         k: how many.
-        where: a filter, for example `page >= 3 and source contains 'attention'`.
+        where: a filter, for example `categories contains 'cs.CL' and year >= 2020`; see `store.where`.
         config: only where the embedder needs options that the database can't know (an API key, a device).
         expand: "section", or None for chunks alone.
         expand_tokens: of an expanded text, counted exactly; by the embedder's tokenizer, in mode "text", which loads no
             model, by that of all-MiniLM-L6-v2. A chunk that alone has more stays as it is.
+        neighbours: chunks on each side to show with a hit; not together with `expand`.
+        rerank: a cross-encoder, hub name or folder, that orders the first `rerank_depth` anew. `score` is its own then,
+            and `metadata["first_score"]` what the search gave.
+        rerank_depth: hits that it reads, at least `k`.
 
     Raises:
         StoreError: there is no knowledge base.
         StoreMismatchError: `config` names another embedder than the one that wrote it.
+        ModelError: the embedder or reranker can't be had.
         ConfigError: the query is empty, the filter can't be read, or an option has a value that it can't have.
     """
     if not query.strip():
         raise ConfigError("the query is empty: write some words to look for")
+    if rerank_depth < 1:
+        raise ConfigError(f"rerank_depth = {rerank_depth}: must be at least 1")
+    grow = _growth(expand, expand_tokens, neighbours)
+    condition = parse_where(where) if where and where.strip() else None
+    reranker = CrossEncoderReranker(rerank) if rerank else None
+    meaning = without_quotes(query).strip() or query
+    with KnowledgeBase.open(str(db)) as kb, ExitStack() as opened:
+        if mode == "text":
+            vector, grown = None, grow(bundled_token_counter)
+        else:
+            embedder = opened.enter_context(Pipeline(config or kb.config(Config()))).embedder
+            kb.require_embedder(embedder.name, embedder.dimension)
+            vector, grown = embedder.embed_queries([meaning])[0], grow(lambda: embedder.count_tokens)
+        if reranker is None:
+            return kb.search(query, vector, mode=mode, k=k, where=condition, expansion=grown)
+        reranker.load()
+        hits = kb.search(query, vector, mode=mode, k=max(k, rerank_depth), where=condition)
+        hits = reranker.rerank(meaning, hits)
+        return kb.expand(hits, grown, k=k) if grown else hits[:k]
+
+
+def _growth(
+    expand: str | None, expand_tokens: int, neighbours: int
+) -> Callable[[Callable[[], TokenCounter]], Expansion | Neighbours | None]:
+    """How hits grow, once it is known who counts tokens."""
     if expand not in (None, "section"):
         raise ConfigError(f"expand = {expand!r}: allowed are 'section' and None")
     if expand_tokens < 1:
         raise ConfigError(f"expand_tokens = {expand_tokens}: must be at least 1")
-    condition = parse_where(where) if where and where.strip() else None
-    with KnowledgeBase.open(str(db)) as kb:
-        if mode == "text":
-            grown = Expansion(max_tokens=expand_tokens, count_tokens=bundled_token_counter()) if expand else None
-            return kb.search(query, None, mode=mode, k=k, where=condition, expansion=grown)
-        with Pipeline(config or kb.config(Config())) as pipeline:
-            kb.require_embedder(pipeline.embedder.name, pipeline.embedder.dimension)
-            vector = pipeline.embedder.embed_queries([query])[0]
-            grown = Expansion(max_tokens=expand_tokens, count_tokens=pipeline.embedder.count_tokens) if expand else None
-            return kb.search(query, vector, mode=mode, k=k, where=condition, expansion=grown)
+    if neighbours < 0:
+        raise ConfigError(f"neighbours = {neighbours}: must be at least 0")
+    if expand and neighbours:
+        raise ConfigError("expand and neighbours both say what is shown around a hit: give one of them")
+    if neighbours:
+        return lambda counter: Neighbours(count=neighbours)
+    return lambda counter: Expansion(max_tokens=expand_tokens, count_tokens=counter()) if expand else None
 
 
 def ocr(

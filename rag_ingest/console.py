@@ -13,8 +13,7 @@ from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeEl
 from rich.table import Table
 
 from rag_ingest.report import DocumentReport, EngineChosen, IngestReport, Waiting, failure_json
-from rag_ingest.store.node_metadata import figure_json
-from rag_ingest.types import Chunk, Failure, PageMarkdown, SearchHit, Span
+from rag_ingest.types import Chunk, Failure, PageMarkdown
 
 SHOWN_FAILURES = 20
 
@@ -157,50 +156,6 @@ def print_failures(failures: Sequence[Failure]) -> None:
         err.print(f"  … and {len(failures) - SHOWN_FAILURES} more; see rag-ingest status")
 
 
-def print_hits(hits: Sequence[SearchHit]) -> None:
-    """Search results for a person."""
-    if not hits:
-        err.print("nothing found")
-    for rank, hit in enumerate(hits, 1):
-        pages = ", ".join(map(str, hit.pages))
-        place = f"page {pages}" if len(hit.pages) == 1 else f"pages {pages}" if pages else "page unknown"
-        out.print(f"{rank}. {hit.title or hit.source}  ({place}, score {hit.score:.4f})", style="bold")
-        if hit.headings:
-            out.print("   " + " > ".join(hit.headings), style="cyan")
-        out.print(f"   {hit.source}", style="dim")
-        for figure in hit.figures:
-            where = figure.path or "no crop"
-            out.print(f"   figure on page {figure.page}: {where}", style="dim")
-        out.print()
-        if hit.expanded_span is None or hit.expanded_span.start == hit.span.start:
-            for line in repeated(hit.context, hit.headings):
-                out.print(f"   {line}", style="dim")
-        if hit.expanded_span is None:
-            out.print("\n".join(f"   {line}" for line in hit.text.strip().splitlines()))
-        else:
-            out.print("\n".join(marked(hit)))
-        out.print()
-
-
-def marked(hit: SearchHit) -> list[str]:
-    """The lines of an expanded text, a bar before those of the chunk that was found."""
-    at = hit.span.start - hit.expanded_span.start if hit.expanded_span else 0
-    if not hit.expanded.startswith(hit.text, at):  # blocks were left out before it
-        at = max(0, hit.expanded.find(hit.text))
-    lines, start = [], 0
-    for line in hit.expanded.splitlines(keepends=True):
-        inside = line.strip() and start < at + len(hit.text) and start + len(line) > at
-        lines.append(f" {'┃' if inside else ' '} {line}".rstrip())
-        start += len(line)
-    return lines
-
-
-def repeated(context: str, headings: Sequence[str]) -> list[str]:
-    """What a chunk repeats beside its heading path: caption and header of a table that was cut."""
-    path = " > ".join(headings)
-    return [line for line in context.splitlines() if line.strip() and line.strip() not in path]
-
-
 def print_chunks(chunks: Sequence[Chunk]) -> None:
     """Chunks for a person: a rule with the facts, then the text."""
     for n, chunk in enumerate(chunks, 1):
@@ -242,35 +197,6 @@ def status_json(status: Any) -> dict[str, Any]:
         "engines": list(status.engines),
         "stale": [dict(stale) for stale in status.stale],
         "superseded": status.superseded,
-    }
-
-
-def hit_json(hit: SearchHit) -> dict[str, Any]:
-    """A row of `search --json`."""
-    expanded = {} if hit.expanded_span is None else _expanded_json(hit, hit.expanded_span)
-    return {
-        "chunk_id": hit.chunk_id,
-        "doc_id": hit.doc_id,
-        "source": hit.source,
-        "title": hit.title,
-        "text": hit.text,
-        "context": hit.context,
-        "headings": list(hit.headings),
-        "pages": list(hit.pages),
-        "score": hit.score,
-        "span": [hit.span.start, hit.span.end],
-        "bboxes": [[page, *box] for page, box in hit.bboxes],
-        "figures": [figure_json(figure) for figure in hit.figures],
-        "metadata": dict(hit.metadata),
-        **expanded,
-    }
-
-
-def _expanded_json(hit: SearchHit, span: Span) -> dict[str, Any]:
-    return {
-        "expanded": hit.expanded,
-        "expanded_span": [span.start, span.end],
-        "expanded_pages": list(hit.expanded_pages),
     }
 
 

@@ -13,13 +13,15 @@ __all__ = ["search"]
 
 
 def search(
-    query: Annotated[str, typer.Argument(help="Plain words.", show_default=False)],
+    query: Annotated[
+        str, typer.Argument(help='Plain words; "exact words" in double quotes are in every hit.', show_default=False)
+    ],
     db: DbOption,
     mode: Annotated[str, typer.Option("--mode", help="hybrid, vector or text.")] = "hybrid",
     k: Annotated[int, typer.Option("-k", min=1, help="How many chunks.")] = 5,
     where: Annotated[
         str | None,
-        typer.Option("--where", metavar="EXPR", help="Filter, e.g. \"page >= 3 and title contains 'attention'\"."),
+        typer.Option("--where", metavar="EXPR", help="Filter, e.g. \"categories contains 'cs.CL' and year >= 2020\"."),
     ] = None,
     expand: Annotated[
         str | None,
@@ -28,15 +30,25 @@ def search(
     expand_tokens: Annotated[
         int | None, typer.Option("--expand-tokens", min=1, help="Budget of an expanded text.", show_default="1024")
     ] = None,
+    neighbours: Annotated[
+        int, typer.Option("--neighbours", metavar="N", min=0, help="Show N chunks before and behind each.")
+    ] = 0,
+    rerank: Annotated[
+        str | None,
+        typer.Option("--rerank", metavar="MODEL", help="Cross-encoder, hub name or folder, that has the last word."),
+    ] = None,
+    rerank_depth: Annotated[
+        int | None, typer.Option("--rerank-depth", metavar="N", min=1, help="Hits that it reads.", show_default="50")
+    ] = None,
     config: ConfigOption = None,
     settings: SetOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Search a knowledge base: the best chunks with their headings and pages, or the sections around them."""
-    from rag_ingest.api import EXPAND_TOKENS
+    """Search a knowledge base: the best chunks with their headings and pages, or the texts around them."""
+    from rag_ingest.api import EXPAND_TOKENS, RERANK_DEPTH
     from rag_ingest.api import search as run
     from rag_ingest.config import load_config
-    from rag_ingest.console import hit_json, print_hits
+    from rag_ingest.hits import hit_json, print_hits
     from rag_ingest.store.knowledge_base import KnowledgeBase
 
     if mode not in ("hybrid", "vector", "text"):
@@ -45,6 +57,10 @@ def search(
         raise ConfigError(f"--expand {expand!r} is not known: allowed is section")
     if expand_tokens is not None and expand is None:
         raise ConfigError("--expand-tokens needs --expand section")
+    if expand and neighbours:
+        raise ConfigError("--expand and --neighbours both say what is shown around a chunk: give one of them")
+    if rerank_depth is not None and not rerank:
+        raise ConfigError("--rerank-depth needs --rerank MODEL")
     options = None
     if config or settings:
         with KnowledgeBase.open(str(db)) as kb:
@@ -58,6 +74,9 @@ def search(
         config=options,
         expand=expand,  # type: ignore[arg-type]
         expand_tokens=expand_tokens or EXPAND_TOKENS,
+        neighbours=neighbours,
+        rerank=rerank,
+        rerank_depth=rerank_depth or RERANK_DEPTH,
     )
     if as_json:
         for hit in hits:

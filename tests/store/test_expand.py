@@ -17,7 +17,7 @@ from rag_ingest.errors import ConfigError
 from rag_ingest.parse import parse_markdown
 from rag_ingest.split import SplitOptions, split
 from rag_ingest.store import expand as expanding
-from rag_ingest.store.expand import Expansion
+from rag_ingest.store.expand import Expansion, Neighbours
 from rag_ingest.store.knowledge_base import DocumentChunks, DocumentRecord, KnowledgeBase
 from rag_ingest.types import Chunk, Document, SearchHit, Span
 from tests.linked import linked
@@ -239,3 +239,71 @@ def test_texts_are_slices_within_the_budget_and_none_holds_another(
         assert inside == [span] or overlap  # there a chunk may hold the one before it
     for hit in hits:  # what was merged away is shown by another
         assert any(d == hit.doc_id and s.start <= hit.span.start and hit.span.end <= s.end for d, s in shown)
+
+
+@pytest.mark.parametrize(
+    ("word", "count", "first", "last"), [(0, 2, 0, 2), (5, 1, 4, 6), (5, 4, 1, 9), (9, 3, 6, 9), (5, 99, 0, 9)]
+)
+def test_neighbours_are_as_many_as_there_are_on_each_side(
+    kb: KnowledgeBase, word: int, count: int, first: int, last: int
+) -> None:
+    one_block_a_chunk(kb, "\n\n".join(f"say word{n} now" for n in range(10)))
+    [hit] = kb.search(f"word{word}", None, mode="text", k=3, expansion=Neighbours(count=count))
+    assert hit.text == f"say word{word} now"
+    assert hit.expanded == "\n\n".join(f"say word{n} now" for n in range(first, last + 1))
+
+
+def test_neighbours_come_with_two_queries_and_only_their_texts(
+    kb: KnowledgeBase, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one_block_a_chunk(kb, "# T\n\n" + "\n\n".join(f"say word{n} now" for n in range(400)))
+    read: list[tuple[bool, int]] = []
+    fetch: Callable[..., list[dict[str, object]]] = expanding.fetch
+
+    def counted(table: object, where: object, columns: list[str]) -> list[dict[str, object]]:
+        rows = fetch(table, where, columns)
+        read.append(("text" in columns, len(rows)))
+        return rows
+
+    monkeypatch.setattr(expanding, "fetch", counted)
+    [hit] = kb.search("word200", None, mode="text", k=1, expansion=Neighbours(count=2))
+    assert hit.expanded == "\n\n".join(f"say word{n} now" for n in range(198, 203))
+    assert read == [(False, 400), (True, 5)]
+
+
+def test_a_number_of_neighbours_is_positive() -> None:
+    with pytest.raises(ConfigError, match="neighbours = 0"):
+        Neighbours(count=0)
+
+
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(
+    st.lists(st.lists(BLOCKS, min_size=1, max_size=14).map("\n\n".join), min_size=1, max_size=3),
+    st.integers(2, 12),
+    st.integers(1, 4),
+)
+def test_runs_of_neighbours_are_slices_and_show_no_chunk_twice(texts: list[str], budget: int, count: int) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        kb = KnowledgeBase.open(Path(folder) / "kb", embedder_name="toy", dimension=8, create=True)
+        chunks = {chunk.chunk_id: chunk for n, text in enumerate(texts)
+                  for chunk in stored(kb, parse_markdown(text, doc_id=str(n)), budget)}  # fmt: skip
+        hits = kb.search("cat", None, mode="text", k=40)
+        grown = kb.search("cat", None, mode="text", k=40, expansion=Neighbours(count=count))
+    seen: list[str] = []
+    for hit in grown:
+        assert hit.expanded_span is not None
+        inside = [c for c in chunks.values() if c.doc_id == hit.doc_id
+                  and hit.expanded_span.start <= c.span.start and c.span.end <= hit.expanded_span.end]  # fmt: skip
+        assert hit.expanded == texts[int(hit.doc_id)][hit.expanded_span.start : hit.expanded_span.end]
+        seen += [chunk.chunk_id for chunk in inside]
+        for side in ("previous_id", "next_id"):
+            reached = chunks[hit.chunk_id]
+            for _ in range(count):
+                following = chunks.get(getattr(reached, side))
+                if following is None or following not in inside:
+                    assert following is None or following.chunk_id in seen  # a better hit's text has it
+                    break
+                reached = following
+            assert getattr(reached, side) == "" or chunks[getattr(reached, side)] not in inside
+    assert len(seen) == len(set(seen))
+    assert {hit.chunk_id for hit in hits} <= set(seen)
