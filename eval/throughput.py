@@ -103,8 +103,7 @@ def subject(samples: Sequence[Sample], model: Path | None, device: str, longest_
 def looped(what: Subject, decoder: DecodeLoop, drafting: bool, sampling: Dictated) -> tuple[Clock, int]:
     """All pages through the loop; times, and forward passes of the decoder after the prompts'."""
     clock, loaded = Clock(what.cuda), what.loaded
-    stepper, passes = decoder.stepper, 0
-    usual = stepper.prompt, stepper.step, decoder._chosen
+    passes, usual = 0, decoder._chosen
 
     def pixels(image: Image.Image) -> tuple[Image.Image, torch.Tensor]:
         with clock.host("preprocess, in a thread"):
@@ -119,21 +118,26 @@ def looped(what: Subject, decoder: DecodeLoop, drafting: bool, sampling: Dictate
                 prompt = loaded._prompted(loaded._features(image, values))
             yield Job(prompt, len(answer), torch.tensor(answer, dtype=torch.float32), drafter)
 
-    def step(*args: Any) -> torch.Tensor:
-        nonlocal passes
-        passes += 1
-        with clock.device("decode"):
-            return usual[1](*args)
+    def counted(step: Callable[..., torch.Tensor]) -> Callable[..., torch.Tensor]:
+        def run(*args: Any) -> torch.Tensor:
+            nonlocal passes
+            passes += 1
+            return step(*args)
 
-    stepper.prompt = clock.timed("prefill", usual[0])  # type: ignore[method-assign]
-    stepper.step = step  # type: ignore[method-assign,assignment]
-    decoder._chosen = clock.timed("choose", usual[2])  # type: ignore[method-assign]
+        return run
+
+    for stepper in decoder.steppers:
+        stepper.prompt = clock.timed("prefill", stepper.prompt)  # type: ignore[method-assign]
+        stepper.step = counted(clock.timed("decode", stepper.step))  # type: ignore[method-assign]
+    decoder._chosen = clock.timed("choose", usual)  # type: ignore[method-assign]
     try:
         with clock.host("all"):
             written = decoder.run(jobs(), sampling)
             clock.seconds()
     finally:
-        stepper.prompt, stepper.step, decoder._chosen = usual  # type: ignore[method-assign]
+        decoder._chosen = usual  # type: ignore[method-assign]
+        for stepper in decoder.steppers:
+            del stepper.prompt, stepper.step  # the instance's, which hide the class's
     assert [page.tokens for page in written] == [list(answer) for answer in what.answers]
     return clock, passes
 
@@ -210,8 +214,9 @@ def measure(what: Subject, rows: Sequence[int], batches: Sequence[int], temperat
         for batch in batches:
             yield _again(what, f"generate, batches of {batch}", partial(generated, what, batch, sampling))
         for count in rows:
-            stepper = Stepper(what.loaded.model, allocate(shape, 10**15, count, length), fixed_shapes=what.cuda)
-            decoder = DecodeLoop(stepper, what.loaded.end_ids, what.loaded._text_of)
+            caches = allocate(shape, 10**15, count, length, 2 if what.cuda else 1)
+            steppers = [Stepper(what.loaded.model, cache, fixed_shapes=what.cuda) for cache in caches]
+            decoder = DecodeLoop(steppers, what.loaded.end_ids, what.loaded._text_of)
             for drafting in (False, True):
                 name = f"loop, {count} rows, {'with' if drafting else 'without'} drafts"
                 yield _again(what, name, partial(looped, what, decoder, drafting, sampling))

@@ -55,7 +55,9 @@ def job(page: int, room: int = ROOM, drafter: Drafter | None = None, key: str = 
     return Job(prompts()[page], room, page_draws(key or f"0:{page}", room), drafter)
 
 
-def loop(rows: int, *, fixed_shapes: bool = False, length: int = 640, most_drafted: int = MOST_DRAFTED) -> DecodeLoop:
-    cache = allocate(cache_shape(loaded().model), 10**9, rows, length)
-    stepper = Stepper(loaded().model, cache, fixed_shapes=fixed_shapes)
-    return DecodeLoop(stepper, loaded().end_ids, loaded()._text_of, most_drafted)
+def loop(
+    rows: int, *, fixed_shapes: bool = False, length: int = 640, most_drafted: int = MOST_DRAFTED, lanes: int = 1
+) -> DecodeLoop:
+    caches = allocate(cache_shape(loaded().model), 10**9, rows, length, lanes)
+    steppers = [Stepper(loaded().model, cache, fixed_shapes=fixed_shapes) for cache in caches]
+    return DecodeLoop(steppers, loaded().end_ids, loaded()._text_of, most_drafted)

@@ -103,8 +103,15 @@ class Step:
         return held_keys[:, :, : self._reach], held_values[:, :, : self._reach]
 
 
-def allocate(shape: CacheShape, budget_bytes: int, rows: int, length: int) -> RowCache:
+def allocate(shape: CacheShape, budget_bytes: int, rows: int, length: int, parts: int = 1) -> list[RowCache]:
     """At most `rows` rows of `length` tokens within a budget; where not even one fits, one that is as long as fits.
+
+    Args:
+        shape: of a token.
+        budget_bytes: for all of them.
+        rows: that are wanted.
+        length: tokens of a row.
+        parts: caches among which the rows are divided, as far as there are rows.
 
     Raises:
         ConfigError: not a single token fits.
@@ -112,7 +119,10 @@ def allocate(shape: CacheShape, budget_bytes: int, rows: int, length: int) -> Ro
     tokens = budget_bytes // shape.token_bytes
     if tokens < 1:
         raise ConfigError(f"ocr.cache_gb is too small: {budget_bytes} bytes hold no token of {shape.token_bytes} bytes")
-    return RowCache(shape, max(1, min(rows, tokens // length)), min(length, tokens))
+    rows = max(1, min(rows, tokens // length))
+    parts = min(parts, rows)
+    counts = [(rows + part) // parts for part in range(parts)]
+    return [RowCache(shape, count, min(length, tokens)) for count in reversed(counts)]
 
 
 def free_bytes(device: torch.device) -> int:

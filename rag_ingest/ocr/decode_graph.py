@@ -23,9 +23,10 @@ class _Graph:
 
 
 class Captured:
-    """A pass that is captured when a shape occurs for the first time, and replayed from then on.
+    """A pass that is captured when a shape occurs for the second time, and replayed from then on.
 
-    What a replay returns is overwritten by the next one.
+    Many shapes occur once, as pages run out; a capture takes longer than several passes. What a replay returns is
+    overwritten by the next one of the shape, or of any other.
 
     Args:
         forward: [rows, tokens] and [rows] of integers, and a reach -> [rows, tokens, hidden]; always on the same
@@ -35,11 +36,15 @@ class Captured:
     def __init__(self, forward: Pass) -> None:
         self._forward = forward
         self._graphs: dict[tuple[int, int, int], _Graph] = {}
+        self._seen: set[tuple[int, int, int]] = set()
         self._pool: Any = None
 
     def __call__(self, tokens: torch.Tensor, lengths: torch.Tensor, reach: int) -> torch.Tensor:
         """As `forward`."""
         shape = (tokens.shape[0], tokens.shape[1], reach)
+        if shape not in self._seen:
+            self._seen.add(shape)
+            return self._forward(tokens, lengths, reach)
         if shape not in self._graphs:
             self._graphs[shape] = self._capture(tokens.clone(), lengths.clone(), reach)
         kept = self._graphs[shape]

@@ -8,9 +8,9 @@ with the slowest. Imports torch.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import islice, takewhile
+from itertools import cycle, islice, takewhile
 from typing import Final, Protocol
 
 import torch
@@ -112,11 +112,48 @@ class _Page:
         return Written(self.tokens, self.loop, self.passes, self.drafted, self.accepted)
 
 
+class _Lane:
+    """Pages that go through the model together, in the first rows of one cache."""
+
+    def __init__(self, stepper: Stepper) -> None:
+        self.stepper = stepper
+        self.pages: list[_Page] = []
+        self.drafts: list[list[int]] = []
+        self.hidden = self.draws = torch.empty(0)
+        self.chosen: list[int] = []
+
+    def take(self, end_ids: frozenset[int]) -> None:
+        """What was chosen goes to the pages."""
+        chosen = iter(self.chosen)
+        for page, draft in zip(self.pages, self.drafts, strict=True):
+            page.passes += 1
+            page.drafted += len(draft)
+            page.write(draft, list(islice(chosen, 1 + len(draft))), end_ids)
+
+    def retired(self) -> Iterator[_Page]:
+        """Pages that have ended; the last rows move into theirs."""
+        for row in reversed(range(len(self.pages))):
+            if self.pages[row].ended:
+                yield self.pages[row]
+                last = self.pages.pop()
+                if row < len(self.pages):
+                    self.stepper.cache.move(len(self.pages), row, last.held)
+                    self.pages[row] = last
+
+    def launch(self) -> None:
+        """A forward pass, for which a GPU is not waited for."""
+        tokens = [[page.tokens[-1], *draft] for page, draft in zip(self.pages, self.drafts, strict=True)]
+        self.hidden = self.stepper.step(tokens, [page.held for page in self.pages])
+        numbered = zip(self.pages, tokens, strict=True)
+        self.draws = torch.cat([page.job.draws[len(page.tokens) :][: len(row)] for page, row in numbered])
+
+
 class DecodeLoop:
-    """Writes pages over one model and cache.
+    """Writes pages over one model.
 
     Args:
-        stepper: the decoder and its cache.
+        steppers: the decoder over one cache each. With two, the pages of one are looked at and drafted for while a GPU
+            is at those of the other, which else would wait for that at every pass.
         end_ids: tokens that end a page.
         text_of: the text of one token, by which repetition is judged.
         most_drafted: tokens of a draft.
@@ -124,17 +161,22 @@ class DecodeLoop:
 
     def __init__(
         self,
-        stepper: Stepper,
+        steppers: Sequence[Stepper],
         end_ids: Iterable[int],
         text_of: Callable[[int], str],
         most_drafted: int = MOST_DRAFTED,
     ) -> None:
-        self.stepper, self._end_ids, self._text_of = stepper, frozenset(end_ids), text_of
+        self.steppers, self._end_ids, self._text_of = steppers, frozenset(end_ids), text_of
         self._most = most_drafted
+
+    @property
+    def row_tokens(self) -> int:
+        """Tokens that a row holds."""
+        return self.steppers[0].cache.length
 
     def needs(self, prompt_tokens: int, room: int) -> int:
         """Tokens of a row that a page may come to: its longest answer, and what the last pass runs beyond it."""
-        return prompt_tokens + room + self.stepper.width(1 + self._most)
+        return prompt_tokens + room + self.steppers[0].width(1 + self._most)
 
     def run(self, jobs: Iterable[Job], sampling: Sampling) -> list[Written]:
         """What is written for each job, in their order; a job is taken from the iterable when a row is free for it.
@@ -142,51 +184,50 @@ class DecodeLoop:
         Raises:
             OcrError: a page needs more than a row holds.
         """
-        waiting, active = enumerate(jobs), list[_Page]()
-        done: dict[int, Written] = {}
-        with self.stepper.attention():
-            while True:
-                while len(active) < self.stepper.cache.rows and (following := next(waiting, None)) is not None:
-                    active.append(self._joined(len(active), *following, sampling))
-                    self._retire(active, done)
-                if not active:
-                    return [done[number] for number in sorted(done)]
-                self._step(active, sampling)
-                self._retire(active, done)
+        waiting, done = enumerate(jobs), dict[int, Written]()
+        lanes = [_Lane(stepper) for stepper in self.steppers]
+        flying: _Lane | None = None
+        with self.steppers[0].attention():
+            for lane in cycle(lanes):
+                if flying is lane:
+                    flying = self._land(flying, sampling)
+                lane.take(self._end_ids)
+                self._change(lane, waiting, done, sampling)
+                if flying is not None:
+                    flying = self._land(flying, sampling)
+                if lane.pages:
+                    lane.launch()
+                    flying = lane
+                elif not any(other.pages for other in lanes):
+                    break
+        return [done[number] for number in sorted(done)]
 
-    def _joined(self, row: int, number: int, job: Job, sampling: Sampling) -> _Page:
-        page, length = _Page(number, job, self._text_of), self.stepper.cache.length
-        if self.needs(job.prompt.shape[0], job.room) > length:
-            raise OcrError(f"the page may need more tokens than the {length} of a cache row")
-        hidden = self.stepper.prompt(job.prompt, row)
-        page.write((), self._chosen(hidden, job.draws[:1], sampling), self._end_ids)
+    def _land(self, lane: _Lane, sampling: Sampling) -> None:
+        lane.chosen = self._chosen(lane.stepper, lane.hidden, lane.draws, sampling)
+
+    def _change(
+        self, lane: _Lane, waiting: Iterator[tuple[int, Job]], done: dict[int, Written], sampling: Sampling
+    ) -> None:
+        """Pages leave and join; then each of those that are there has its draft."""
+        done.update((page.number, page.written()) for page in lane.retired())
+        while len(lane.pages) < lane.stepper.cache.rows and (following := next(waiting, None)) is not None:
+            lane.pages.append(self._joined(lane.stepper, len(lane.pages), _Page(*following, self._text_of), sampling))
+            done.update((page.number, page.written()) for page in lane.retired())
+        lane.drafts = [page.draft(self._most, lane.stepper.vocabulary) for page in lane.pages]
+        lane.chosen = []
+
+    def _joined(self, stepper: Stepper, row: int, page: _Page, sampling: Sampling) -> _Page:
+        job = page.job
+        if self.needs(job.prompt.shape[0], job.room) > self.row_tokens:
+            raise OcrError(f"the page may need more tokens than the {self.row_tokens} of a cache row")
+        hidden = stepper.prompt(job.prompt, row)
+        page.write((), self._chosen(stepper, hidden, job.draws[:1], sampling), self._end_ids)
         return page
 
-    def _step(self, pages: Sequence[_Page], sampling: Sampling) -> None:
-        drafts = [page.draft(self._most, self.stepper.vocabulary) for page in pages]
-        tokens = [[page.tokens[-1], *draft] for page, draft in zip(pages, drafts, strict=True)]
-        hidden = self.stepper.step(tokens, [page.held for page in pages])
-        spans = [page.job.draws[len(page.tokens) :][: len(row)] for page, row in zip(pages, tokens, strict=True)]
-        chosen = iter(self._chosen(hidden, torch.cat(spans), sampling))
-        for page, draft in zip(pages, drafts, strict=True):
-            page.passes += 1
-            page.drafted += len(draft)
-            page.write(draft, list(islice(chosen, 1 + len(draft))), self._end_ids)
-
-    def _chosen(self, hidden: torch.Tensor, draws: torch.Tensor, sampling: Sampling) -> list[int]:
+    def _chosen(self, stepper: Stepper, hidden: torch.Tensor, draws: torch.Tensor, sampling: Sampling) -> list[int]:
         draws = draws.to(hidden.device)
         chosen: list[torch.Tensor] = []
         for start in range(0, len(hidden), SCORED_AT_ONCE):
             part = slice(start, start + SCORED_AT_ONCE)
-            chosen.append(sampling.choose(self.stepper.scores(hidden[part]), draws[part]))
+            chosen.append(sampling.choose(stepper.scores(hidden[part]), draws[part]))
         return list(map(int, torch.cat(chosen).tolist()))
-
-    def _retire(self, active: list[_Page], done: dict[int, Written]) -> None:
-        for row in reversed(range(len(active))):
-            if not active[row].ended:
-                continue
-            done[active[row].number] = active[row].written()
-            last = active.pop()
-            if row < len(active):
-                self.stepper.cache.move(len(active), row, last.held)
-                active[row] = last

@@ -20,8 +20,8 @@ from rag_ingest.ocr.decode_sample import Sampling, page_draws
 from rag_ingest.ocr.decode_step import REACH_STEP, Stepper, cache_shape
 from rag_ingest.types import TextLine
 
-MOST_ROWS: Final = 64
-"""Pages decoded together at most: with so many, reading the weights is 7 % of a step (`eval/gpu.md`)."""
+MOST_ROWS: Final = 96
+"""Pages decoded together at most: in two lanes of 48, reading the weights is 8 % of a step (`eval/gpu.md`)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,9 +87,9 @@ class PageLoop:
         """
         loop = self._ready(len(pages), length, options)
         for page in pages:
-            if (needs := loop.needs(page.prompt_tokens, page.room)) > loop.stepper.cache.length:
+            if (needs := loop.needs(page.prompt_tokens, page.room)) > loop.row_tokens:
                 raise OcrError(
-                    f"the page may come to {needs} tokens, and the cache has room for {loop.stepper.cache.length}: "
+                    f"the page may come to {needs} tokens, and the cache has room for {loop.row_tokens}: "
                     "set ocr.cache_gb higher or ocr.max_new_tokens lower"
                 )
         # long pages first: at the end, when no page is left to join, the rows empty soon after one another
@@ -121,9 +121,10 @@ class PageLoop:
             self._wanted = _Wanted(max(rows, has.rows), max(length, has.length), budget)
             shape = cache_shape(self._model)
             tokens = -(-(self._wanted.length + 1 + MOST_DRAFTED) // REACH_STEP) * REACH_STEP
-            cache = allocate(shape, budget or free_bytes(shape.device), self._wanted.rows, tokens)
-            stepper = Stepper(self._model, cache, fixed_shapes=shape.device.type == "cuda")
-            self._loop = DecodeLoop(stepper, self._end_ids, self._text_of)
+            cuda = shape.device.type == "cuda"
+            caches = allocate(shape, budget or free_bytes(shape.device), self._wanted.rows, tokens, 2 if cuda else 1)
+            steppers = [Stepper(self._model, cache, fixed_shapes=cuda) for cache in caches]
+            self._loop = DecodeLoop(steppers, self._end_ids, self._text_of)
         return self._loop
 
 

@@ -84,13 +84,13 @@ def test_wrong_drafts_cost_no_pass() -> None:
 def test_no_drafter_and_an_empty_draft_are_one_token_a_pass() -> None:
     widths: list[int] = []
     decoder = loop(3)
-    step = decoder.stepper.step
+    step = decoder.steppers[0].step
 
     def watched(tokens: Sequence[Sequence[int]], lengths: Sequence[int]) -> torch.Tensor:
         widths.extend(map(len, tokens))
         return step(tokens, lengths)
 
-    decoder.stepper.step = watched  # type: ignore[method-assign]
+    decoder.steppers[0].step = watched  # type: ignore[method-assign]
     written = decoder.run([job(8), job(14, drafter=Says([])), job(9, drafter=Says([-1]))], GREEDY)
     assert [each.tokens for each in written] == [expected(page) for page in (8, 14, 9)]
     assert set(widths) == {1}
@@ -117,14 +117,15 @@ def test_hostile_drafts_change_nothing(sampling: Sampling) -> None:
     st.sampled_from([1, 4, MOST_DRAFTED]),
     st.booleans(),
     st.sampled_from([GREEDY, WARM]),
+    st.integers(1, 2),
 )
 def test_ragged_drafts_in_any_company_change_nothing(
-    pages: list[tuple[int, int, int]], rows: int, most: int, fixed_shapes: bool, sampling: Sampling
+    pages: list[tuple[int, int, int]], rows: int, most: int, fixed_shapes: bool, sampling: Sampling, lanes: int
 ) -> None:
     with torch.inference_mode():
         drafters = [Foresees(page, wrong) if wrong >= 0 else None for page, _, wrong in pages]
         jobs = [job(page, room, drafter) for (page, room, _), drafter in zip(pages, drafters, strict=True)]
-        drafted = loop(rows, fixed_shapes=fixed_shapes, most_drafted=most).run(jobs, sampling)
+        drafted = loop(rows, fixed_shapes=fixed_shapes, most_drafted=most, lanes=lanes).run(jobs, sampling)
         alone = [_alone(page, sampling)[:room] for page, room, _ in pages]
     assert [each.tokens for each in drafted] == alone
     # each pass adds a token to those accepted, but for the last one where an end token was drafted

@@ -30,11 +30,11 @@ def tokens(written: list[Written]) -> list[list[int]]:
     return [each.tokens for each in written]
 
 
-@pytest.mark.parametrize("fixed_shapes", [False, True])
+@pytest.mark.parametrize(("fixed_shapes", "lanes"), [(False, 1), (True, 1), (True, 2)])
 @pytest.mark.parametrize("rows", [2, 4, 8])
-def test_pages_that_join_and_leave_get_the_tokens_of_generate(rows: int, fixed_shapes: bool) -> None:
+def test_pages_that_join_and_leave_get_the_tokens_of_generate(rows: int, fixed_shapes: bool, lanes: int) -> None:
     order = random.Random(rows).sample(PAGES, len(PAGES))
-    written = loop(rows, fixed_shapes=fixed_shapes).run([job(page) for page in order], GREEDY)
+    written = loop(rows, fixed_shapes=fixed_shapes, lanes=lanes).run([job(page) for page in order], GREEDY)
     assert tokens(written) == [expected(page) for page in order]
 
 
@@ -47,13 +47,14 @@ def test_one_page_at_a_time_is_the_same() -> None:
     st.lists(st.tuples(st.sampled_from(PAGES), st.integers(1, 24)), min_size=1, max_size=9),
     st.integers(1, 6),
     st.booleans(),
+    st.integers(1, 3),
 )
 def test_any_pages_of_any_length_in_any_number_of_rows(
-    pages: list[tuple[int, int]], rows: int, fixed_shapes: bool
+    pages: list[tuple[int, int]], rows: int, fixed_shapes: bool, lanes: int
 ) -> None:
     with torch.inference_mode():
         jobs = [job(page, room) for page, room in pages]
-        assert tokens(loop(rows, fixed_shapes=fixed_shapes).run(jobs, GREEDY)) == [
+        assert tokens(loop(rows, fixed_shapes=fixed_shapes, lanes=lanes).run(jobs, GREEDY)) == [
             expected(page)[:room] for page, room in pages
         ]
 
@@ -68,13 +69,13 @@ def test_a_page_waits_for_a_row_and_is_made_when_it_joins() -> None:
 
     cache_rows, seen = 2, []
     decoder = loop(cache_rows)
-    step = decoder.stepper.step
+    step = decoder.steppers[0].step
 
     def watched(*rows: list[list[int]]) -> torch.Tensor:
         seen.append((len(rows[0]), len(made)))
         return step(*rows)
 
-    decoder.stepper.step = watched  # type: ignore[method-assign,assignment]
+    decoder.steppers[0].step = watched  # type: ignore[method-assign,assignment]
     decoder.run(jobs(), GREEDY)
     assert max(count for count, _ in seen) == cache_rows
     assert seen[0] == (2, 2), "the first step runs before the third page is made"
@@ -91,10 +92,10 @@ def test_a_page_that_needs_more_than_a_row_is_refused() -> None:
 
 def test_the_cache_takes_no_more_than_at_its_start() -> None:
     decoder = loop(3)
-    held = decoder.stepper.cache._held
-    place, size = held.data_ptr(), decoder.stepper.cache.nbytes
+    held = decoder.steppers[0].cache._held
+    place, size = held.data_ptr(), decoder.steppers[0].cache.nbytes
     decoder.run([job(page, 40) for page in PAGES], GREEDY)
-    assert (decoder.stepper.cache._held.data_ptr(), decoder.stepper.cache.nbytes) == (place, size)
+    assert (decoder.steppers[0].cache._held.data_ptr(), decoder.steppers[0].cache.nbytes) == (place, size)
 
 
 def test_generate_attends_as_before_once_the_loop_is_done() -> None:

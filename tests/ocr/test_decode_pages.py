@@ -88,7 +88,7 @@ def test_the_cache_keeps_to_its_budget_and_pages_wait(model: Loaded) -> None:
     for rows in (1, 2, 5):
         options = replace(OPTIONS, cache_gb=(rows * 2304 + 1000) * TOKEN_BYTES / 1e9)
         assert read(model, options) == expected
-        kept = model._pages._loop.stepper.cache
+        kept = model._pages._loop.steppers[0].cache
         assert kept.rows == rows
         assert kept.nbytes <= options.cache_gb * 1e9
 
@@ -112,7 +112,7 @@ def test_the_cache_is_kept_between_calls_and_given_back_when_memory_runs_out(mod
     assert model._pages._loop is kept, "a smaller call"
     model.read([pictures()[14]] * 7, list("abcdefg"), replace(OPTIONS, max_new_tokens=30))
     assert model._pages._loop is not kept
-    assert model._pages._loop.stepper.cache.rows == 7
+    assert model._pages._loop.steppers[0].cache.rows == 7
     model.free_cache()
     assert model._pages._loop is None
 
@@ -121,9 +121,14 @@ def test_an_allocation_is_at_most_the_budget() -> None:
     shape = CacheShape(3, 2, 32, torch.float32, torch.device("cpu"))
     assert shape.token_bytes == TOKEN_BYTES
     for tokens, rows, length in ((1, 4, 10), (9, 4, 10), (10, 4, 10), (39, 4, 10), (1000, 4, 10)):
-        made = allocate(shape, tokens * TOKEN_BYTES + TOKEN_BYTES // 2, rows, length)
-        assert made.nbytes == made.rows * made.length * TOKEN_BYTES <= tokens * TOKEN_BYTES
-        assert (made.rows, made.length) == ((min(4, tokens // 10), 10) if tokens >= 10 else (1, tokens))
+        for parts in (1, 2, 3):
+            made = allocate(shape, tokens * TOKEN_BYTES + TOKEN_BYTES // 2, rows, length, parts)
+            counts = [each.rows for each in made]
+            assert all(each.nbytes == each.rows * each.length * TOKEN_BYTES for each in made)
+            assert sum(each.nbytes for each in made) <= tokens * TOKEN_BYTES
+            assert len(counts) == min(parts, sum(counts))
+            assert max(counts) - min(counts) <= 1
+            assert (sum(counts), made[0].length) == ((min(4, tokens // 10), 10) if tokens >= 10 else (1, tokens))
     with pytest.raises(ConfigError, match="cache_gb"):
         allocate(shape, TOKEN_BYTES - 1, 4, 10)
 
