@@ -93,6 +93,7 @@ MEASURE_INSIDES = {
     "eval/drafting_cases.py": "ocr",
     "eval/drafting_targets.py": "ocr",
     "eval/guards.py": "ocr",
+    "eval/kill_child.py": "store",
     "eval/orientation.py": "ocr",
     "eval/rerank.py": "embed",
     "eval/throughput.py": "ocr",
