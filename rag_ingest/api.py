@@ -18,6 +18,8 @@ from rag_ingest.errors import ConfigError
 from rag_ingest.parse.document import parse_markdown
 from rag_ingest.pipeline import Paths, Pipeline
 from rag_ingest.report import IngestReport
+from rag_ingest.runners.reembed import ReembedReport
+from rag_ingest.runners.reembed import run as run_reembed
 from rag_ingest.split import SplitOptions, split
 from rag_ingest.stages import PageResult
 from rag_ingest.store.expand import Expansion, Neighbours
@@ -88,6 +90,26 @@ def remove(
         with lease(str(db)), KnowledgeBase.open(str(db)) as kb:
             return kb.remove(gone, keep_pages=keep_pages)
     return list(gone.values())
+
+
+def reembed(
+    db: str | PathLike[str], *, config: Config | None = None, progress: Callable[[object], None] | None = None
+) -> ReembedReport:
+    """Makes another embedder that of a knowledge base: every document is split and embedded anew, no page is read.
+
+    The old chunks answer until all new ones are there. A run that was killed goes on where it was.
+
+    Args:
+        db: folder of the LanceDB database.
+        config: of the new embedder and the splitter.
+        progress: called with the `DocumentReport` of each document.
+
+    Raises:
+        ConfigError: a wrong option or model.
+        StoreError: there is no knowledge base, or it can't be written.
+    """
+    with Pipeline(config or Config()) as pipeline:
+        return run_reembed(pipeline, str(db), progress or (lambda event: None))
 
 
 def marks_of(config: Config) -> Marks:

@@ -29,6 +29,7 @@ from rag_ingest.commands.options import (
     SetOption,
     print_json,
 )
+from rag_ingest.commands.reembed import optimize, reembed
 from rag_ingest.commands.search import search
 from rag_ingest.commands.store import remove, status
 from rag_ingest.errors import ConfigError, ModelError, NoKnowledgeBaseError, RagIngestError, StoreMismatchError
@@ -92,6 +93,8 @@ app.command()(retry)
 app.command()(search)
 app.command()(status)
 app.command()(remove)
+app.command()(reembed)
+app.command()(optimize)
 
 
 @app.command()
@@ -100,6 +103,9 @@ def ocr(
     output: Annotated[
         Path | None, typer.Option("-o", "--output", metavar="DIR|FILE", help="Where to write; stdout without it.")
     ] = None,
+    figures: Annotated[
+        bool, typer.Option("--figures", help="Also cut out figures whose boxes the engine knows, into NAME.figures.")
+    ] = False,
     engine: EngineOption = None,
     config: ConfigOption = None,
     settings: SetOption = None,
@@ -110,7 +116,7 @@ def ocr(
     from rag_ingest.ocr_output import write_markdown
 
     options = load_config(config, [*(settings or []), *password_setting(password)], engine=engine)
-    if not write_markdown(paths, output, options):
+    if not write_markdown(paths, output, options, figures=figures):
         raise typer.Exit(EXIT_FAILURES)
 
 

@@ -113,6 +113,13 @@ class Chunks:
             upsert(self.table, "id", pa.Table.from_pylist(rows, schema=self.table.schema))
         return len(rows)
 
+    def source_of(self, doc_id: str) -> str:
+        """The source that a content's chunks name; empty where it has none."""
+        from lancedb.expr import col, lit
+
+        found = self.table.search().where(col("doc_id") == lit(doc_id)).select(["source"]).limit(1).to_arrow()
+        return str(found["source"][0].as_py()) if found.num_rows else ""
+
     def doc_ids_of(self, sources: Iterable[str]) -> set[str]:
         """Documents that were written for these sources."""
         from lancedb.expr import col

@@ -115,7 +115,8 @@ class KnowledgeBase:
         if (name, dimension) != (known.embedder, known.dimension):
             raise StoreMismatchError(
                 f"{self.uri} holds vectors of {known.embedder} ({known.dimension} dimensions), not of {name} "
-                f"({dimension}): choose another --db, or the same embedder again (--set embed.model=…)"
+                f"({dimension}): choose another --db, or the same embedder again (--set embed.model=…), or make all "
+                f"vectors anew without reading a page: rag-ingest reembed --db {self.uri} --set embed.model=…"
             )
 
     @property

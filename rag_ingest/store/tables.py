@@ -90,18 +90,18 @@ def open_table(db: DBConnection, name: str) -> Table | None:
             raise
 
 
-def create_table(db: DBConnection, name: str, identity: Identity) -> Table:
+def create_table(db: DBConnection, name: str, identity: Identity, *, called: str = "") -> Table:
     """Makes a table where it is missing, and completes one that a killed process left half made.
 
-    Columns that an older version's table lacks are added, all null.
+    Columns that an older version's table lacks are added, all null. `called` is its name, where it is another one.
     """
     import pyarrow as pa
 
-    table = open_table(db, name)
+    table = open_table(db, called or name)
     schemas = {"documents": documents_schema, "pages": pages_schema}
     schema = schemas[name]() if name in schemas else chunks_schema(identity)
     if table is None:
-        table = db.create_table(name, schema=schema, exist_ok=True)
+        table = db.create_table(called or name, schema=schema, exist_ok=True)
     if lacking := [field for field in schema if field.name not in table.schema.names]:
         table.add_columns(pa.schema(lacking))
     if not any("primary-key" in key.decode() for key in table.schema.field(KEYS[name]).metadata or {}):

@@ -84,7 +84,8 @@ class Upkeep:
             ensure_indexes(table, name)
 
     def _compact(self, name: str) -> None:
-        ensure_indexes(self._tables[name], name)
+        if self._tables[name].name == name:  # one that is made beside another gets its indexes when it takes its place
+            ensure_indexes(self._tables[name], name)
         self._tables[name].optimize()
 
     def _wasted(self, name: str) -> float:
@@ -96,7 +97,7 @@ class Upkeep:
         if "://" in self._uri:
             return float(len(table.list_versions()) >= MANY_SMALL_FILES)
         live = table.stats()["total_bytes"]
-        data = folder_bytes(str(Path(self._uri).expanduser() / f"{name}.lance" / "data"))
+        data = folder_bytes(str(Path(self._uri).expanduser() / f"{table.name}.lance" / "data"))
         return (data - live) / live if live else float(data > 0)
 
 

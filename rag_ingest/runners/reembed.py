@@ -1,0 +1,180 @@
+"""Splits and embeds every document anew, from the pages that the ledger has: no page is read.
+
+The new chunks are written beside the old ones (`store.next_tables`), which answer until all is there: as long as a
+document fails, they stay. A run that was killed, or in which some failed, goes on where it was; one with another
+embedder begins again, and one with other splitter options splits all anew.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections import defaultdict
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field, replace
+
+from rag_ingest.errors import RagIngestError
+from rag_ingest.parse.document import assemble
+from rag_ingest.pipeline import Pipeline
+from rag_ingest.report import DocumentReport, Waiting
+from rag_ingest.runners.commit_group import CommitGroup, Ready
+from rag_ingest.store.chunks import Chunks, DocumentChunks
+from rag_ingest.store.knowledge_base import KnowledgeBase
+from rag_ingest.store.lease import lease
+from rag_ingest.store.next_tables import NextTables
+from rag_ingest.store.schema import DocumentRecord, Identity
+from rag_ingest.types import Failure, SourceDocument
+
+__all__ = ["ReembedReport", "run"]
+
+log = logging.getLogger(__name__)
+
+
+@dataclass
+class ReembedReport:
+    """What was done.
+
+    Attributes:
+        before: the embedder that had written the vectors.
+        documents: that were split and embedded in this run.
+        kept: that an earlier run, which was killed, had done.
+        chunks: of `documents`.
+    """
+
+    db: str
+    before: str
+    embedder: str
+    documents: int = 0
+    kept: int = 0
+    chunks: int = 0
+    seconds: float = 0.0
+    failures: list[Failure] = field(default_factory=list)
+
+
+def run(pipeline: Pipeline, db: str, progress: Callable[[object], None]) -> ReembedReport:
+    """Makes `pipeline`'s embedder that of the knowledge base at `db`.
+
+    Raises:
+        ConfigError: a wrong option or model.
+        StoreError: there is no knowledge base, or it can't be written.
+    """
+    started = time.perf_counter()
+    embedder = pipeline.embedder
+    identity = Identity(embedder.name, embedder.dimension, pipeline.embedder_settings)
+    with lease(db, told=lambda message: progress(Waiting(message))), KnowledgeBase.open(db) as kb:
+        report = ReembedReport(db, kb.identity.embedder, embedder.name)
+        tables = NextTables(db, identity)
+        begun = tables.have_begun()
+        known = (kb.identity.embedder, kb.identity.dimension)
+        if known != (identity.embedder, identity.dimension):
+            _Reembedding(pipeline, kb, tables.open(), report, progress).run()
+            begun = True
+        if begun and not report.failures:
+            tables.take_place()
+            with KnowledgeBase.open(db) as made:
+                made.optimize(exclusive=True)
+    report.seconds = time.perf_counter() - started
+    return report
+
+
+class _Reembedding:
+    """Reads records and pages from `kb`, writes to `made`."""
+
+    def __init__(
+        self,
+        pipeline: Pipeline,
+        kb: KnowledgeBase,
+        made: KnowledgeBase,
+        report: ReembedReport,
+        progress: Callable[[object], None],
+    ) -> None:
+        self._pipeline = pipeline
+        self._kb = kb
+        self._made = made
+        self._report = report
+        self._progress = progress
+        self._marks = (pipeline.split_fingerprint, pipeline.embedder.name)
+        self._group = CommitGroup(made, lambda: None, self._written, self._not_written)
+
+    def run(self) -> None:
+        """All documents; what is ready is written, whatever ends it."""
+        records = self._kb.documents()
+        gone = {record.source for record in self._made.documents()} - {record.source for record in records}
+        self._made.remove(gone, keep_pages=True)
+        try:
+            for owner, sharers in _by_content(self._kb, records):
+                self._one(owner)
+                if sharers:
+                    self._group.flush()
+                    self._share(owner, sharers)
+        finally:
+            self._group.flush()
+
+    def _one(self, record: DocumentRecord) -> None:
+        if self._made.is_current(record.source, record.doc_id, record.ocr_fingerprint, *self._marks):
+            self._report.kept += 1
+        elif record.state in ("failed", "superseded") and not record.chunk_count:
+            self._made.share_document(record)
+        else:
+            self._prepare(record)
+
+    def _prepare(self, record: DocumentRecord) -> None:
+        started = time.perf_counter()
+        source = SourceDocument(record.doc_id, record.source, record.page_count, record.title, record.metadata)
+        told = DocumentReport(record.source, record.doc_id, record.title, "updated")
+        stage = "parse"
+        try:
+            pages = self._kb.done_pages(record.doc_id, record.ocr_fingerprint)
+            document = assemble(source, [pages[number] for number in sorted(pages)])
+            stage = "split"
+            chunks = self._pipeline.chunks(document)
+            stage = "embed"
+            vectors = self._pipeline.embed(chunks)
+        except Exception as e:
+            log.debug("%s failed in %s", record.source, stage, exc_info=True)
+            self._failed(told, stage, str(e) if isinstance(e, RagIngestError) else f"{type(e).__name__}: {e}")
+            return
+        fresh = replace(
+            record, split_fingerprint=self._marks[0], embedder=self._marks[1], chunk_count=len(chunks), ingested_at=None
+        )
+        seconds = time.perf_counter() - started
+        told = replace(told, pages_cached=len(pages), chunks=len(chunks), seconds=seconds)
+        self._group.add(Ready(DocumentChunks(fresh, chunks, vectors), told))
+
+    def _share(self, owner: DocumentRecord, sharers: Iterable[DocumentRecord]) -> None:
+        """Rows of other sources with the same content."""
+        row = self._made.document_for(owner.source)
+        for sharer in sharers:
+            if row is not None and row.state != "failed":
+                self._made.share_document(replace(row, source=sharer.source))
+
+    def _written(self, ready: Ready) -> None:
+        self._report.documents += 1
+        self._report.chunks += ready.report.chunks
+        self._progress(ready.report)
+
+    def _not_written(self, ready: Ready, reason: str) -> None:
+        self._failed(ready.report, "store", reason)
+
+    def _failed(self, told: DocumentReport, stage: str, reason: str) -> None:
+        failure = Failure(told.source, None, stage, reason, told.doc_id)
+        self._report.failures.append(failure)
+        self._progress(replace(told, outcome="failed", chunks=0))
+
+
+def _by_content(
+    kb: KnowledgeBase, records: Iterable[DocumentRecord]
+) -> Iterable[tuple[DocumentRecord, list[DocumentRecord]]]:
+    """(the source whose chunks there are, other sources with the same content), superseded and failed ones alone.
+
+    Later versions come first: an earlier one is superseded only where the later one is there.
+    """
+    chunks = Chunks(kb.chunks, kb.identity.dimension)
+    ordered = sorted(records, key=lambda record: (-record.version, record.source))
+    shared: dict[str, list[DocumentRecord]] = defaultdict(list)
+    for record in ordered:
+        shared[record.doc_id if record.chunk_count else f"alone {record.source}"].append(record)
+    for doc_id, theirs in shared.items():
+        named = chunks.source_of(doc_id) if len(theirs) > 1 else ""
+        owner = next((record for record in theirs if record.source == named), theirs[0])
+        yield owner, [record for record in theirs if record is not owner]
