@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path, PurePosixPath
+from urllib.parse import quote
 
 from rag_ingest.config import Config
 from rag_ingest.console import OcrProgress, print_failures
@@ -17,20 +19,65 @@ from rag_ingest.stages import PageResult
 from rag_ingest.types import Failure, PageMarkdown, Source
 
 
-def markdown_with_markers(results: Sequence[PageResult]) -> str:
-    """Joins pages, each behind its `<!-- page N -->`; a failed page keeps its marker and says why it is empty."""
+def markdown_with_markers(results: Sequence[PageResult], figures: str = "") -> str:
+    """Joins pages, each behind its `<!-- page N -->`; a failed page keeps its marker and says why it is empty.
+
+    Args:
+        results: of one document, in page order.
+        figures: folder of its crops, as the Markdown's image links name it; empty leaves the links as they are.
+    """
     parts = []
     for result in results:
         if isinstance(result, PageMarkdown):
-            parts.append(f"<!-- page {result.number} -->\n\n{result.markdown.strip()}\n")
+            text = _with_links(result, figures) if figures else result.markdown
+            parts.append(f"<!-- page {result.number} -->\n\n{text.strip()}\n")
         else:
             reason = result.reason.replace("--", "- -")
             parts.append(f"<!-- page {result.page} -->\n\n<!-- failed: {reason} -->\n")
     return "\n".join(parts)
 
 
-def write_markdown(paths: Sequence[str], output: Path | None, config: Config) -> bool:
+def _with_links(page: PageMarkdown, folder: str) -> str:
+    """Image links of figures that have a crop lead to it; two of one name are taken in turn."""
+    text, at = page.markdown, 0
+    for number, figure in enumerate(page.figures, 1):
+        link = f"]({figure.placeholder})"
+        found = text.find(link, at)
+        if found < 0:
+            continue
+        target = f"]({folder}/{_crop_name(page, number)})" if figure.image else link
+        text = text[:found] + target + text[found + len(link) :]
+        at = found + len(target)
+    return text
+
+
+def _crop_name(page: PageMarkdown, number: int) -> str:
+    return f"page-{page.number:04}-{number}{PurePosixPath(page.figures[number - 1].path).suffix}"
+
+
+def _write_figures(results: Sequence[PageResult], folder: Path) -> None:
+    for page in results:
+        for number, figure in enumerate(page.figures if isinstance(page, PageMarkdown) else (), 1):
+            if isinstance(page, PageMarkdown) and figure.image:
+                folder.mkdir(parents=True, exist_ok=True)
+                (folder / _crop_name(page, number)).write_bytes(figure.image)
+
+
+def _write_document(target: Path, results: Sequence[PageResult], figures: bool) -> None:
+    crops = target.with_suffix(".figures")
+    try:
+        if figures:
+            _write_figures(results, crops)
+        text = markdown_with_markers(results, quote(crops.name) if figures else "")
+        target.write_text(text, encoding="utf-8")
+    except OSError as e:
+        raise ConfigError(f"{target} can't be written: {e.strerror}") from e
+
+
+def write_markdown(paths: Sequence[str], output: Path | None, config: Config, *, figures: bool = False) -> bool:
     """Runs the engine over `paths` and writes each document; True when nothing failed.
+
+    With `figures`, crops of `paper.md` go into `paper.figures` beside it, and its image links lead there.
 
     Raises:
         ConfigError: nothing to read, or several documents for one output file.
@@ -45,6 +92,9 @@ def write_markdown(paths: Sequence[str], output: Path | None, config: Config) ->
     several = len(sources) > 1 or any(map(holds_others, sources))
     if to_file and several:
         raise ConfigError(f"several documents can't go into one file: give a folder instead of {output}")
+    if figures and output is None:
+        raise ConfigError("crops of figures need a place: give -o FILE or -o DIR")
+    config = replace(config, figures=replace(config.figures, keep="files" if figures else "none"))
     if output is not None:
         _prepare(output.parent if to_file else output)
     failures: list[Failure] = []
@@ -59,17 +109,14 @@ def write_markdown(paths: Sequence[str], output: Path | None, config: Config) ->
             document, results = item
             failures.extend(r for r in results if isinstance(r, Failure))
             progress.document(document.source, results)
-            text = markdown_with_markers(results)
             if output is None:
+                text = markdown_with_markers(results)
                 header = f"<!-- source: {document.source} -->\n\n" if several else ""
                 sys.stdout.write(header + text + ("\n" if several else ""))
                 sys.stdout.flush()
             else:
                 target = output if to_file else output / _free_name(document.source, taken)
-                try:
-                    target.write_text(text, encoding="utf-8")
-                except OSError as e:
-                    raise ConfigError(f"{target} can't be written: {e.strerror}") from e
+                _write_document(target, results, figures)
     print_failures(failures)
     return not failures
 

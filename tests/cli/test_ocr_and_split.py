@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from urllib.parse import unquote
 
 import pytest
 
@@ -83,3 +84,20 @@ def test_help_starts_in_half_a_second() -> None:
         subprocess.run([sys.executable, "-m", "rag_ingest.cli", "--help"], capture_output=True, check=True)
         seconds.append(time.perf_counter() - started)
     assert min(seconds) < 0.5
+
+
+def test_figures_lie_beside_the_markdown_and_its_links_lead_to_them(run: Run, corpus: Path, tmp_path: Path) -> None:
+    paper = tmp_path / "tide gauges.pdf"
+    paper.write_bytes((corpus / "tide-gauges.pdf").read_bytes())
+    run("ocr", paper, "-o", tmp_path / "out", "--engine", "layout", "--figures")
+    text = (tmp_path / "out" / "tide gauges.md").read_text(encoding="utf-8")
+    links = re.findall(r"!\[[^\]]*\]\(([^)]+)\)", text)
+    assert links
+    for link in links:
+        assert (tmp_path / "out" / unquote(link)).read_bytes().startswith(b"\x89PNG")
+    run("ocr", paper, "-o", tmp_path / "bare.md", "--engine", "layout")
+    assert [p.name for p in tmp_path.iterdir() if p.suffix == ".figures"] == []
+    assert re.sub(r"\(tide%20gauges\.figures/[^)]*-(\d)\.png\)", r"(image_\1.png)", text) == (
+        tmp_path / "bare.md"
+    ).read_text(encoding="utf-8")
+    assert "give -o" in run("ocr", paper, "--figures", expect=2).stderr
