@@ -11,13 +11,17 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from rag_ingest.errors import OcrError
-from rag_ingest.ocr.decode_loop import Job, Written
+from rag_ingest.ocr.decode_cache import allocate
+from rag_ingest.ocr.decode_graph import Captured
+from rag_ingest.ocr.decode_loop import DecodeLoop, Job, Written
 from rag_ingest.ocr.decode_sample import Sampling
-from tests.small_model import ROOM, expected, job, loaded, loop, prompts
+from rag_ingest.ocr.decode_step import Stepper, cache_shape
+from rag_ingest.ocr.lightonocr_model import load
+from tests.small_model import FOLDER, ROOM, expected, job, loaded, loop, pictures, prompts
 
 GREEDY = Sampling(0.0, 1.0)
 PAGES = [0, 2, 4, 5, 6, 8, 13, 14, 16, 17, 18, 19]
-"""Twelve of unequal length, in prompt and answer; the last four are of noise."""
+"""Twelve of unequal length, in prompt and answer; the first eight are known, the last four are of noise."""
 
 
 @pytest.fixture(autouse=True)
@@ -96,6 +100,35 @@ def test_the_cache_takes_no_more_than_at_its_start() -> None:
     place, size = held.data_ptr(), decoder.steppers[0].cache.nbytes
     decoder.run([job(page, 40) for page in PAGES], GREEDY)
     assert (decoder.steppers[0].cache._held.data_ptr(), decoder.steppers[0].cache.nbytes) == (place, size)
+
+
+def test_fixed_shapes_are_few_and_fit_the_cache() -> None:
+    decoder, shapes = loop(7, fixed_shapes=True), set()
+    stepper = decoder.steppers[0]
+    forward = stepper._forward
+
+    def watched(tokens: torch.Tensor, lengths: torch.Tensor, reach: int) -> torch.Tensor:
+        shapes.add((*tokens.shape, reach))
+        return forward(tokens, lengths, reach)
+
+    stepper._forward = watched
+    decoder.run([job(page) for page in PAGES], GREEDY)
+    assert {rows for rows, _, _ in shapes} <= {1, 2, 4, 7}
+    assert {width for _, width, _ in shapes} == {1}
+    assert {reach for _, _, reach in shapes} <= {256, 512, 640}
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs CUDA")
+def test_captured_steps_write_what_steps_write() -> None:
+    model = load(FOLDER / "model", "cuda", "float32", "sdpa")
+    embeds = [model._prompted(model.image_features(picture)) for picture in pictures()]
+    caches = allocate(cache_shape(model.model), 10**9, 6, 640, 2)
+    steppers = [Stepper(model.model, cache, fixed_shapes=True) for cache in caches]
+    decoder = DecodeLoop(steppers, model.end_ids, model._text_of)
+    jobs = [Job(embeds[page], ROOM, torch.zeros(ROOM)) for page in PAGES[:8]]
+    assert all(isinstance(stepper._forward, Captured) for stepper in steppers)
+    assert tokens(decoder.run(jobs, GREEDY)) == [expected(page) for page in PAGES[:8]], "those that it knows by heart"
 
 
 def test_generate_attends_as_before_once_the_loop_is_done() -> None:
