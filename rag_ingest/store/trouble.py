@@ -79,11 +79,12 @@ def explain(doing: str, error: BaseException) -> str:
             f"{doing}: this user may not write there ({_reason(text)}); change the permissions of {uri}, or work on a "
             "copy of it"
         )
-    if vanished := _VANISHED.search(text):
-        return f"{doing}: {_damage(uri, '/' + vanished['file'].lstrip('/'), 'is missing')}"
-    if _DAMAGED.search(text):
-        found = damaged_files(uri)
-        return f"{doing}: {_damage(uri, found[0] if found else 'a file', 'is damaged')}"
+    vanished = _VANISHED.search(text)
+    if vanished or _DAMAGED.search(text):
+        if found := damaged_files(uri):
+            return f"{doing}: {_damage(uri, found[0], 'is damaged')}"
+        file, what = ("/" + vanished["file"].lstrip("/"), "is missing") if vanished else ("a file", "is damaged")
+        return f"{doing}: {_damage(uri, file, what)}"
     first = (text.splitlines() or [""])[0]
     return f"{doing}: {_PLACE.sub('', first)[:300] or type(error).__name__}"
 
