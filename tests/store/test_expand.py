@@ -276,7 +276,7 @@ def test_a_number_of_neighbours_is_positive() -> None:
         Neighbours(count=0)
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(
     st.lists(st.lists(BLOCKS, min_size=1, max_size=14).map("\n\n".join), min_size=1, max_size=3),
     st.integers(2, 12),
