@@ -189,15 +189,15 @@ class DecodeLoop:
         flying: _Lane | None = None
         with self.steppers[0].attention():
             for lane in cycle(lanes):
-                if flying is lane:
-                    flying = self._land(flying, sampling)
+                if flying is lane:  # there is but one
+                    self._land(lane, sampling)
                 lane.take(self._end_ids)
                 self._change(lane, waiting, done, sampling)
+                if flying is not None and flying is not lane:
+                    self._land(flying, sampling)
+                flying = lane if lane.pages else None
                 if flying is not None:
-                    flying = self._land(flying, sampling)
-                if lane.pages:
                     lane.launch()
-                    flying = lane
                 elif not any(other.pages for other in lanes):
                     break
         return [done[number] for number in sorted(done)]
