@@ -24,7 +24,7 @@ from rag_ingest.ocr.figures import cropped, with_paths
 from rag_ingest.ocr.places import placed
 from rag_ingest.parse.document import assemble
 from rag_ingest.split import split
-from rag_ingest.stages import PageResult, Plan, Work, all_pages, collect, once, read, recognize, sourced
+from rag_ingest.stages import Known, PageResult, Plan, Work, all_pages, collect, once, read, recognize, sourced
 from rag_ingest.types import (
     Chunk,
     Document,
@@ -136,12 +136,14 @@ class Pipeline:
         options = asdict(self.config.split)
         return _digest(SPLITTER_VERSION, options, self.embedder.name, self.embedder.max_tokens, counter)
 
-    def read(self, paths: Paths, plan: Plan = all_pages) -> Iterator[Work | Page | Failure]:
-        """Finds, opens and renders."""
+    def read(
+        self, paths: Paths, plan: Plan = all_pages, known: Known = lambda source: False
+    ) -> Iterator[Work | Page | Failure]:
+        """Finds, opens and renders; see `stages.read`."""
         found = (
             one for path in paths for one in ([path] if isinstance(path, Source | Failure) else find_sources([path]))
         )
-        return read(once(found), self.loader, plan=plan, image=self.engine.needs_image)
+        return read(once(found), self.loader, plan=plan, image=self.engine.needs_image, known=known)
 
     def recognize(self, stream: Iterable[Work | Page | Failure]) -> Iterator[Work | PageResult]:
         """Runs the engine, and stamps what it read with this pipeline's fingerprint."""

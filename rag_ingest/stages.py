@@ -30,6 +30,7 @@ class Work:
         done: pages that were read before.
         skip: why nothing is to be done at all: "unchanged", "duplicate" (`same_as` has this content), "superseded" (by
             a later version that is there); else empty.
+        stamp: of the source, as it was found.
     """
 
     document: SourceDocument
@@ -37,10 +38,15 @@ class Work:
     done: Mapping[int, PageMarkdown] = field(default_factory=dict)
     skip: Literal["", "unchanged", "duplicate", "superseded"] = ""
     same_as: str = ""
+    stamp: str = ""
 
 
 Plan: TypeAlias = Callable[[SourceDocument], Work]
 """Decides what is left to do for a document."""
+
+
+Known: TypeAlias = Callable[[Source], bool]
+"""Whether a source is as it was when all was done for it, so that it need not be opened."""
 
 
 Finish: TypeAlias = Callable[[Page, PageMarkdown], PageMarkdown]
@@ -53,12 +59,20 @@ def all_pages(document: SourceDocument) -> Work:
 
 
 def read(
-    sources: Iterable[Source | Failure], loader: Callable[[str], Loader], *, plan: Plan, image: bool
+    sources: Iterable[Source | Failure],
+    loader: Callable[[str], Loader],
+    *,
+    plan: Plan,
+    image: bool,
+    known: Known = lambda source: False,
 ) -> Iterator[Work | Page | Failure]:
-    """Opens each source and yields its `Work`, then the pages that it asks for."""
+    """Opens each source and yields its `Work`, then the pages that it asks for; one that is `known` is not opened."""
     for source in unpacked(sources, loader):
         if isinstance(source, Failure):
             yield source
+            continue
+        if known(source):
+            yield Work(SourceDocument("", source.uri, 0), (), skip="unchanged", stamp=source.stamp)
             continue
         medium = loader(source.media)
         try:
@@ -66,7 +80,7 @@ def read(
         except LoadError as e:
             yield Failure(source.uri, None, "load", str(e).removeprefix(f"{source.uri}: "))
             continue
-        work = plan(document)
+        work = replace(plan(document), stamp=source.stamp)
         yield work
         if work.todo:
             yield from medium.pages(document, work.todo, image=image)

@@ -36,10 +36,12 @@ class Source:
     Attributes:
         uri: absolute path, or URL as given.
         media: which loader reads it, a key of `registry.LOADERS`.
+        stamp: size and time of change of the file, and the place in it, as they were found; empty where unknown.
     """
 
     uri: str
     media: str
+    stamp: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,6 +25,7 @@ from rag_ingest.load.arxiv_tar import Listing, Member
 from rag_ingest.load.member_copies import MemberCopies
 from rag_ingest.load.member_uri import member_uri, split_member
 from rag_ingest.load.pdf import PdfLoader
+from rag_ingest.load.stamp import stamp_at
 from rag_ingest.types import Failure, Loader, Page, Source, SourceDocument
 
 if TYPE_CHECKING:
@@ -91,10 +92,12 @@ class ArxivLoader:
         except LoadError as error:
             yield _failure(archive, error)
             return
+        stamp = stamp_at(archive)
         for refused in listing.refused.values():
             yield Failure(member_uri(archive, refused.name), None, "load", refused.reason)
         for member in self._wanted(archive, listing):
-            yield Source(member_uri(archive, member.name), self.media)
+            place = f"{stamp}@{member.offset}" if stamp else ""
+            yield Source(member_uri(archive, member.name), self.media, place)
         if listing.damage:
             yield Failure(archive, None, "load", listing.damage)
         elif not listing.members and not listing.refused:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import glob
 import os
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -14,6 +15,7 @@ from rag_ingest.errors import LoadError
 from rag_ingest.load.fetch import filesystem, is_remote, one_line
 from rag_ingest.load.media import HEAD_BYTES, SUFFIXES, media_by_content, media_by_suffix
 from rag_ingest.load.member_uri import member_uri, split_member
+from rag_ingest.load.stamp import stamp_of
 from rag_ingest.types import Failure, Source
 
 _KNOWN = " ".join(SUFFIXES)
@@ -64,7 +66,7 @@ def _find(given: str) -> Iterator[Source | Failure]:
 def _find_member(archive: str, name: str) -> Iterator[Source | Failure]:
     """One paper of a dump; whether it is in there is the loader's to say."""
     for found in _find_remote(archive) if is_remote(archive) else _find_local(archive):
-        yield Source(member_uri(found.uri, name), found.media) if isinstance(found, Source) else found
+        yield replace(found, uri=member_uri(found.uri, name), stamp="") if isinstance(found, Source) else found
 
 
 def _find_local(given: str) -> Iterator[Source | Failure]:
@@ -73,8 +75,10 @@ def _find_local(given: str) -> Iterator[Source | Failure]:
     if path.is_dir():
         yield from _or_empty(_walk(path), given, f"folder has no file of a known kind ({_KNOWN})")
     elif path.is_file():
+        stamp = stamp_of(path.stat())  # before it is read: a change in between is seen the next time
         with path.open("rb") as file:
-            yield _named(str(path), file.read(HEAD_BYTES))
+            named = _named(str(path), file.read(HEAD_BYTES))
+        yield replace(named, stamp=stamp) if isinstance(named, Source) else named
     elif _MAGIC.intersection(given):
         yield from _or_empty(_glob(str(path)), given, f"pattern matches no file of a known kind ({_KNOWN})")
     else:
@@ -87,7 +91,7 @@ def _glob(pattern: str) -> Iterator[Source | Failure]:
         if path.is_dir():
             yield from _walk(path)
         elif (media := media_by_suffix(path.name)) and path.is_file():
-            yield Source(str(path), media)
+            yield Source(str(path), media, stamp_of(path.stat()))
 
 
 def _walk(folder: Path) -> Iterator[Source | Failure]:
@@ -103,7 +107,7 @@ def _walk(folder: Path) -> Iterator[Source | Failure]:
         if entry.is_dir(follow_symlinks=False):
             yield from _walk(Path(entry.path))
         elif (media := media_by_suffix(entry.name)) and entry.is_file():
-            yield Source(entry.path, media)
+            yield Source(entry.path, media, stamp_of(entry.stat()))
 
 
 def _find_remote(url: str) -> Iterator[Source | Failure]:

@@ -14,7 +14,7 @@ from rag_ingest.load.member_uri import split_member
 from rag_ingest.stages import Work, all_pages
 from rag_ingest.store.knowledge_base import KnowledgeBase
 from rag_ingest.store.schema import DocumentRecord, source_key
-from rag_ingest.types import SourceDocument
+from rag_ingest.types import Source, SourceDocument
 
 __all__ = ["Planner", "work_of"]
 
@@ -34,6 +34,11 @@ class Planner:
         self._marks = marks
         self._under_way: dict[str, str] = {}  # doc_id -> the source that stands for it, until it is written
         self._lock = threading.Lock()
+        self._done = {_mark(source, stamp) for source, stamp in kb.stamped(*marks) if stamp}
+
+    def is_known(self, source: Source) -> bool:
+        """Whether a source was done in full and its file has not been written since: it need not be opened."""
+        return bool(source.stamp) and _mark(source_key(source.uri), source.stamp) in self._done
 
     def __call__(self, document: SourceDocument) -> Work:
         """Of several sources with one content the first is read; the others only get their row."""
@@ -63,6 +68,11 @@ class Planner:
         owners = self._kb.owners(document.doc_id, *self._marks)
         others = (owner for owner in owners if owner.source != source_key(document.source))
         return next((owner for owner in others if _still_has(owner.source, document.doc_id)), None)
+
+
+def _mark(source: str, stamp: str) -> bytes:
+    """Few bytes: there may be millions."""
+    return hashlib.blake2b(f"{source}\0{stamp}".encode("utf-8", "surrogatepass"), digest_size=12).digest()
 
 
 def work_of(metadata: Mapping[str, Any]) -> tuple[str, int]:

@@ -28,6 +28,9 @@ __all__ = ["Progress", "Writer"]
 
 Progress = Callable[[object], None]
 
+STAMPS = 10_000
+"""New stamps are written so many at a time."""
+
 log = logging.getLogger(__name__)
 
 
@@ -44,6 +47,7 @@ class Writer:
         self._pages = PageLog(kb, self._marks[0], pipeline.engine.name)
         self._group = CommitGroup(kb, self._pages.flush, self._written, self._not_written)
         self._dumps: set[str] = set()  # of which papers came
+        self._stamps: dict[str, str] = {}  # of files that were written again with the same content
 
     def run(self, paths: Paths) -> None:
         """Reads and writes everything; what is ready is written, whatever ends it."""
@@ -53,11 +57,12 @@ class Writer:
                     self._source_failed(item) if isinstance(item, Failure) else self._document_read(*item)
         finally:
             self._group.flush()
+            self._restamp()
         self._forget_mended(paths)
 
     def _stream(self, paths: Paths) -> Generator[tuple[Work, list[PageResult]] | Failure]:
         pages_ahead = 2 * max(4, self._pipeline.engine.batch_size)
-        pages = ahead(self._pipeline.read(paths, self._planner), pages_ahead)
+        pages = ahead(self._pipeline.read(paths, self._planner, self._planner.is_known), pages_ahead)
         results = self._pages.through(self._pipeline.recognize(pages), self._seen)
         with closing(pages), closing(results):
             yield from collect(results)
@@ -85,6 +90,10 @@ class Writer:
         if split_member(work.document.source):
             self._dumps.add(file_of(work.document.source))
         if work.skip == "unchanged":
+            if work.stamp and work.document.doc_id:  # it had to be opened to see that nothing has changed
+                self._stamps[work.document.source] = work.stamp
+                if len(self._stamps) >= STAMPS:
+                    self._restamp()
             self._done(DocumentReport(work.document.source, work.document.doc_id, work.document.title, "unchanged"))
         elif work.skip == "duplicate":
             self._share(work)
@@ -94,6 +103,11 @@ class Writer:
             failed = [r for r in results if isinstance(r, Failure)]
             self._report.failures.extend(failed)
             self._prepare(work, [r for r in results if isinstance(r, PageMarkdown)], failed)
+
+    def _restamp(self) -> None:
+        stamps, self._stamps = self._stamps, {}
+        if stamps:
+            self._kb.restamp(stamps)
 
     def _share(self, work: Work) -> None:
         """A source whose content another one has."""
@@ -105,7 +119,7 @@ class Writer:
             reason = f"same content as {work.same_as}, which failed"
             self._source_failed(Failure(document.source, None, "load", reason, document.doc_id))
             return
-        self._kb.share_document(replace(owner, source=document.source))
+        self._kb.share_document(replace(owner, source=document.source, stamp=work.stamp))
         self._done(DocumentReport(document.source, document.doc_id, document.title, "duplicate"))
 
     def _supersede(self, work: Work) -> None:
@@ -121,6 +135,7 @@ class Writer:
             metadata=dict(document.metadata),
             work=name,
             version=version,
+            stamp=work.stamp,
         )
         self._kb.share_document(record)
         self._done(DocumentReport(document.source, document.doc_id, document.title, "superseded"))
@@ -184,6 +199,7 @@ class Writer:
             metadata=dict(document.metadata),
             work=name,
             version=version,
+            stamp=work.stamp,
         )
 
     def _done(self, document: DocumentReport) -> None:

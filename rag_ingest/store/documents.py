@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -50,6 +50,25 @@ class Documents:
 
         wanted = [work for work in works if work]
         return self._where(col("work").isin(wanted)) if wanted else []
+
+    def stamped(self, ocr_fingerprint: str, split_fingerprint: str, embedder: str) -> Iterator[tuple[str, str]]:
+        """(source, stamp) of everything that was done in full by these marks."""
+        from lancedb.expr import col, lit
+
+        done = (
+            (col("state") == lit("done"))
+            & (col("ocr_fingerprint") == lit(ocr_fingerprint))
+            & (col("split_fingerprint") == lit(split_fingerprint))
+            & (col("embedder") == lit(embedder))
+        )
+        query = self.table.search().where(done).select(["source", "stamp"]).limit(None)
+        for batch in query.to_batches():
+            yield from zip(batch["source"].to_pylist(), batch["stamp"].to_pylist(), strict=True)
+
+    def restamp(self, stamps: Mapping[str, str]) -> int:
+        """Gives sources another stamp, in one commit; returns how many rows changed."""
+        records = self.of_sources(stamps).values()
+        return self.write([replace(record, stamp=stamps[record.source]) for record in records])
 
     def remove(self, sources: Iterable[str]) -> int:
         """Deletes rows; returns how many sources were asked for."""
@@ -109,6 +128,5 @@ def _to_row(record: DocumentRecord) -> dict[str, Any]:
 
 
 def _to_record(row: Mapping[str, Any]) -> DocumentRecord:
-    return DocumentRecord(
-        **{**row, "metadata": json.loads(row["metadata"]), "work": row["work"] or "", "version": row["version"] or 0}
-    )
+    later = {"work": row["work"] or "", "stamp": row["stamp"] or "", "version": row["version"] or 0}  # null in old rows
+    return DocumentRecord(**{**row, "metadata": json.loads(row["metadata"]), **later})

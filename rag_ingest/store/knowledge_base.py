@@ -7,7 +7,7 @@ time; any number of readers.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from os import PathLike, fspath
 from types import TracebackType
@@ -21,7 +21,7 @@ from rag_ingest.store.figure_files import FigureFiles
 from rag_ingest.store.indexes import ensure_indexes
 from rag_ingest.store.ledger import Ledger
 from rag_ingest.store.replacing import Replacing
-from rag_ingest.store.schema import DocumentRecord, Identity
+from rag_ingest.store.schema import DocumentRecord, Identity, source_key
 from rag_ingest.store.search import SearchMode, candidates
 from rag_ingest.store.settings import with_settings
 from rag_ingest.store.status import Marks, Status, read_status
@@ -194,6 +194,16 @@ class KnowledgeBase:
             return found.doc_id == doc_id and self.later_version(found.work, found.version) is not None
         have = (found.doc_id, found.ocr_fingerprint, found.split_fingerprint, found.embedder)
         return have == (doc_id, ocr_fingerprint, split_fingerprint, embedder)
+
+    def stamped(self, ocr_fingerprint: str, split_fingerprint: str, embedder: str) -> Iterator[tuple[str, str]]:
+        """(source, stamp) of every document that was done in full by these marks."""
+        with foreign_errors(f"{self.uri}: documents can't be read"):
+            yield from self._documents.stamped(ocr_fingerprint, split_fingerprint, embedder)
+
+    def restamp(self, stamps: Mapping[str, str]) -> None:
+        """Records sources whose file was written again with the same content, by the new stamp."""
+        with foreign_errors(f"{self.uri}: documents can't be written"):
+            self._committed("documents", self._documents.restamp({source_key(s): new for s, new in stamps.items()}))
 
     def owners(self, doc_id: str, ocr_fingerprint: str, split_fingerprint: str, embedder: str) -> list[DocumentRecord]:
         """Sources that gave this content, read, split and embedded just so; by source."""

@@ -50,6 +50,7 @@ class DocumentRecord:
         ingested_at: set by the store.
         work: what later versions share, for example "arXiv:2301.00001"; empty where there is no such thing.
         version: of the work, 0 where unknown.
+        stamp: of the source, as `types.Source` has it; empty where unknown.
     """
 
     source: str
@@ -68,6 +69,7 @@ class DocumentRecord:
     ingested_at: datetime | None = None
     work: str = ""
     version: int = 0
+    stamp: str = ""
 
 
 @dataclass(frozen=True)
@@ -122,7 +124,7 @@ def documents_schema() -> pa.Schema:
     return pa.schema(
         [
             pa.field("source", pa.string(), nullable=False),
-            *(pa.field(name, pa.string()) for name in [*names, "work"]),
+            *(pa.field(name, pa.string()) for name in [*names, "work", "stamp"]),
             *_integers("page_count", "chunk_count", "version"),
             pa.field("metadata", pa.string()),
             pa.field("ingested_at", pa.timestamp("us", tz="UTC")),

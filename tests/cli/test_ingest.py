@@ -12,6 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from rag_ingest.load.pdf import PdfLoader
+from rag_ingest.types import Source, SourceDocument
 from tests.cli.conftest import Run, json_lines, rows
 
 CORPUS = Path("eval/corpus")
@@ -61,7 +63,8 @@ def test_retry_reads_what_failed_and_nothing_else(run: Run, corpus: Path, tmp_pa
 def test_status_tells_what_is_there(run: Run, kb: Path) -> None:
     found = json_lines(run("status", "--db", kb, "--json"))
     assert len(found) == 1
-    assert set(found[0]) == {"documents", "pages", "chunks", "failures", "engines"}
+    assert set(found[0]) == {"documents", "pages", "chunks", "failures", "engines", "stale", "superseded"}
+    assert found[0]["stale"] == []
     assert found[0]["documents"] == 3
     assert found[0]["failures"] == []
     assert found[0]["pages"]["done"] >= 9
@@ -121,3 +124,34 @@ def test_ctrl_c_keeps_what_was_read(corpus: Path, tmp_path: Path) -> None:
     report = json.loads(again.stdout)
     assert report["documents"].get("unchanged", 0) >= 1
     assert sum(report["documents"].values()) == 3
+
+
+def test_a_file_that_was_not_written_since_is_not_opened(
+    run: Run, corpus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    db, folder = tmp_path / "db", tmp_path / "papers"
+    folder.mkdir()
+    for name in ("bus-holding", "tide-gauges"):
+        (folder / f"{name}.pdf").write_bytes((corpus / f"{name}.pdf").read_bytes())
+    opened: list[str] = []
+    open_it = PdfLoader.open
+
+    def counted(self: PdfLoader, source: Source) -> SourceDocument:
+        opened.append(Path(source.uri).stem)
+        return open_it(self, source)
+
+    monkeypatch.setattr(PdfLoader, "open", counted)
+
+    def ingested() -> tuple[dict[str, int], list[str]]:
+        opened.clear()
+        report = json_lines(run("ingest", folder, "--db", db, "--engine", "textlayer", "--json"))[0]
+        return report["documents"], sorted(opened)
+
+    assert ingested() == ({"added": 2}, ["bus-holding", "tide-gauges"])
+    assert ingested() == ({"unchanged": 2}, [])
+    os.utime(folder / "bus-holding.pdf", ns=(1, 1))
+    assert ingested() == ({"unchanged": 2}, ["bus-holding"])
+    assert ingested() == ({"unchanged": 2}, [])
+    (folder / "bus-holding.pdf").write_bytes((corpus / "starter-kinetics.pdf").read_bytes())
+    assert ingested() == ({"unchanged": 1, "updated": 1}, ["bus-holding"])
+    assert ingested() == ({"unchanged": 2}, [])
