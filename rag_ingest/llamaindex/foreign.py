@@ -73,6 +73,10 @@ class ForeignTable:
         """The table."""
         return f"the table {self.table.name!r} in {self.uri} holds vectors"
 
+    def delete(self, where: Expr | str) -> None:
+        """In one commit."""
+        self.table.delete(where)
+
     def write(self, nodes: Sequence[BaseNode]) -> None:
         """One commit; one more before it where the table has a node twice, as a store that only appends leaves it."""
         from lancedb.expr import col

@@ -42,6 +42,9 @@ class NodeTable(Protocol):
     def write(self, nodes: Sequence[BaseNode]) -> None:
         """Writes nodes with embeddings; one whose id is there is replaced, of two with one id the last one counts."""
 
+    def delete(self, where: Expr | str) -> None:
+        """Deletes all that match."""
+
     def rank(self, request: Request, where: Expr | None) -> list[tuple[str, float]]:
         """Ids and scores of the `request.depth` best, best first."""
 
@@ -105,6 +108,16 @@ class ChunkTable:
             is_due = optimizing_is_due(self.table)
         if is_due:
             self.kb.optimize()
+
+    def delete(self, where: Expr | str) -> None:
+        """In one commit; a document that has no node left is no longer among the `documents`."""
+        from lancedb.expr import col
+
+        known = self.table.search().where(where).select(["doc_id"]).limit(None).to_arrow()["doc_id"]
+        doc_ids = set(known.unique().to_pylist())
+        self.table.delete(where)
+        left = {row["doc_id"] for row in fetch(self.table, col("doc_id").isin(sorted(doc_ids)), ["doc_id"])}
+        self.kb.forget(doc_ids - left)
 
     def _around(self, fresh: Mapping[str, BaseNode]) -> dict[str, dict[str, Any]]:
         """Rows of the nodes' neighbours that are not among them; a whole document has none."""

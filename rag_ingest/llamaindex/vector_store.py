@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 from os import PathLike, fspath
 from threading import RLock
 from typing import TYPE_CHECKING, Any
@@ -23,6 +24,7 @@ from rag_ingest.llamaindex.foreign import ForeignTable
 from rag_ingest.llamaindex.node_table import ChunkTable, NodeTable, embedding_dimension
 from rag_ingest.llamaindex.requests import Request, most_different, read_request
 from rag_ingest.store.knowledge_base import KnowledgeBase
+from rag_ingest.store.lease import lease
 from rag_ingest.store.tables import foreign_errors
 
 if TYPE_CHECKING:
@@ -32,6 +34,10 @@ CHUNKS = "chunks"
 
 IDS_AT_ONCE = 10_000
 """As many ids in one condition take 40 ms to look up in 100,000 rows; ten times as many, 800 ms."""
+
+
+WAIT_S = 60.0
+"""So long a write waits for another process's; `rag-ingest ingest` may take longer."""
 
 
 class LanceDBKnowledgeBase(BasePydanticVectorStore):
@@ -141,12 +147,15 @@ class LanceDBKnowledgeBase(BasePydanticVectorStore):
         """
         if nodes:
             dimension = embedding_dimension(nodes)
-            with self._writing:
+            with self._alone():
                 self._open(dimension).write(nodes)
         return [node.node_id for node in nodes]
 
     def delete(self, ref_doc_id: str, **delete_kwargs: Any) -> None:
-        """Deletes every node of a document; nodes of none can't be named so."""
+        """Deletes every node of a document; nodes of none can't be named so.
+
+        `rag-ingest ingest` then takes the document for a new one, whose pages it need not read again.
+        """
         from lancedb.expr import col, lit
 
         if ref_doc_id:
@@ -165,8 +174,14 @@ class LanceDBKnowledgeBase(BasePydanticVectorStore):
 
     def _delete(self, where: Expr | str) -> None:
         if self._is_there():
-            with self._writing, foreign_errors(f"{self.uri}: nodes can't be deleted"):
-                self.client.delete(where)
+            with self._alone(), foreign_errors(f"{self.uri}: nodes can't be deleted"):
+                self._open().delete(where)
+
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        """One writer at a time: of this store's threads and, in a folder, of all processes."""
+        with self._writing, nullcontext() if "://" in self.uri else lease(self.uri, wait_s=WAIT_S):
+            yield
 
     def clear(self) -> None:
         """Deletes every node; the table stays."""

@@ -42,7 +42,8 @@ class Documents:
         """Rows with one of these contents."""
         from lancedb.expr import col
 
-        return self._where(col("doc_id").isin(list(doc_ids)))
+        wanted = [doc_id for doc_id in doc_ids if doc_id]
+        return self._where(col("doc_id").isin(wanted)) if wanted else []
 
     def of_works(self, works: Iterable[str]) -> list[DocumentRecord]:
         """Rows of all versions of these works."""

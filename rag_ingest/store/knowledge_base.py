@@ -257,6 +257,12 @@ class KnowledgeBase:
             self._wrote(*self._replacing.remove(records, keep_pages=keep_pages))
         return records
 
+    def forget(self, doc_ids: Iterable[str]) -> None:
+        """Drops the rows of documents whose chunks are gone; what was read of them stays in the ledger."""
+        with foreign_errors(f"{self.uri}: documents can't be written"):
+            rows = self._documents.of_contents(doc_ids)
+            self._committed("documents", self._documents.remove(row.source for row in rows))
+
     def documents(self) -> list[DocumentRecord]:
         """Every row of `documents`, by source."""
         with foreign_errors(f"{self.uri}: documents can't be read"):

@@ -45,7 +45,7 @@ def value_lines(key: str, value: str | int | float) -> list[str]:
     else:
         forms: list[Any] = [form for form in (_whole(value), _real(value)) if form is not None]
         forms += [bool(value)] if value in (0, 1) else []
-        forms += [-0.0] if value == 0 else []
+        forms += [0.0, -0.0] if value == 0 else []
         written = [_json(form) for form in forms]
     return [f"{key_start(key)}{text}\n" for text in dict.fromkeys(written)]
 
