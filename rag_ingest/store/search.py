@@ -34,7 +34,9 @@ DEPTH = 50
 """Each way of searching gives at least so many, so that fusion and ties don't hang on the last rank."""
 
 NPROBES, REFINE_FACTOR = 50, 10
-"""An IVF_RQ index reaches recall 0.998 with these, and 0.44 with the defaults; without an index they do nothing."""
+"""Of 50 that are asked for, so that 500 are compared exactly, an IVF_RQ index finds 0.97, and 0.99 of the best 10 (0.45
+and 0.69 without refinement), in 100,000 vectors near those of real chunks: eval/store.md. Without an index they do
+nothing."""
 
 _SCORE_DIGITS = 4
 """Of a witness score, as in the ledger; the column holds 32 bits."""

@@ -95,6 +95,8 @@ MEASURE_INSIDES = {
     "eval/guards.py": "ocr",
     "eval/kill_child.py": "store",
     "eval/orientation.py": "ocr",
+    "eval/store.py": "store",
+    "eval/store_rows.py": "store",
     "eval/rerank.py": "embed",
     "eval/throughput.py": "ocr",
     "eval/witness.py": "ocr",
