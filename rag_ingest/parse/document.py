@@ -183,10 +183,11 @@ def _title(
     given: str, root: RawBlock | None, markdown: str, blocks: Sequence[RawBlock], source: str, paper: bool
 ) -> str:
     given = " ".join(given.split())
-    if given and not _NO_TITLE.fullmatch(given):
+    stem = PurePosixPath(unquote(urlsplit(source).path)).stem
+    if given and given != stem and not _NO_TITLE.fullmatch(given):
         return given
     first = root.title if root else ""
     if not first and paper:
         first = plain_title(markdown, blocks[:FRONT_BLOCKS])
     first = first or next((b.title for b in blocks if b.level == 1 and not (paper and is_section_title(b.title))), "")
-    return first or PurePosixPath(unquote(urlsplit(source).path)).stem
+    return first or stem
