@@ -98,6 +98,14 @@ class Ledger:
             upsert(self.table, "id", pa.Table.from_pylist(list(changed.values()), schema=pages_schema()))
         return len(changed)
 
+    def doc_ids_of(self, sources: Iterable[str]) -> set[str]:
+        """Contents that were read from these sources, earlier ones too."""
+        from lancedb.expr import col
+
+        where = col("source").isin([source_key(source) for source in sources])
+        found = self.table.search().where(where).select(["doc_id"]).limit(None).to_arrow()
+        return set(found["doc_id"].unique().to_pylist())
+
     def remove(self, doc_ids: Iterable[str]) -> None:
         """Deletes every page of these documents, whatever read it."""
         from lancedb.expr import col

@@ -53,6 +53,7 @@ class Replacing:
         changed = self._chunks.replace(self._chunks.rows([]), left) if left else False
         if not keep_pages:
             gone = {record.doc_id for record in records if record.doc_id} | left
+            gone |= self._ledger.doc_ids_of(record.source for record in records)
             gone -= {d.doc_id for d in self._documents.of_contents(gone) if d.source not in _keys(records)}
             self._ledger.remove(gone)
             self._figures.remove(gone)
