@@ -146,7 +146,7 @@ class _Reembedding:
         row = self._made.document_for(owner.source)
         for sharer in sharers:
             if row is not None and row.state != "failed":
-                self._made.share_document(replace(row, source=sharer.source))
+                self._made.share_document(replace(row, source=sharer.source, stamp=sharer.stamp))
 
     def _written(self, ready: Ready) -> None:
         self._report.documents += 1
