@@ -35,6 +35,7 @@ _DAMAGED = re.compile(
     r"|failed to decode Protobuf|Corrupt|unexpected end of file",
     re.IGNORECASE,
 )
+_LACKING = re.compile(r"No field named (?P<column>\w+)")
 _PLACE = re.compile(r",? (?:/root)?/[^\s,]*\.rs:\d+:\d+")
 """Where in LanceDB's own source it went wrong."""
 
@@ -85,6 +86,11 @@ def explain(doing: str, error: BaseException) -> str:
             return f"{doing}: {_damage(uri, found[0], 'is damaged')}"
         file, what = ("/" + vanished["file"].lstrip("/"), "is missing") if vanished else ("a file", "is damaged")
         return f"{doing}: {_damage(uri, file, what)}"
+    if lacking := _LACKING.search(text):
+        return (
+            f"{doing}: a table lacks the column {lacking['column']!r}, as an earlier version of rag-ingest made it; "
+            f"ingest into {uri} again, which adds it and reads no page a second time"
+        )
     first = (text.splitlines() or [""])[0]
     return f"{doing}: {_PLACE.sub('', first)[:300] or type(error).__name__}"
 

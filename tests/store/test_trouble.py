@@ -162,6 +162,19 @@ def test_the_command_says_one_line_and_exits_with_1(db: Path) -> None:
     assert "is damaged" in line
 
 
+def test_a_column_that_an_earlier_version_did_not_have_is_added_by_ingesting(db: Path) -> None:
+    expected = rows(db)
+    lancedb.connect(db).open_table("documents").drop_columns(["work"])
+    with KnowledgeBase.open(db) as kb:
+        assert len(kb.search("word", None, mode="text")) == 10
+        with pytest.raises(StoreError, match=r"lacks the column 'work'.*ingest into .* again, which adds it"):
+            kb.status()
+    fill(str(db))
+    assert rows(db)["chunks"] == expected["chunks"]
+    with KnowledgeBase.open(db) as kb:
+        assert kb.status().documents == 1
+
+
 def test_a_whole_database_has_no_damaged_files(db: Path) -> None:
     assert damaged_files(str(db)) == []
 
