@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final, Literal, get_args
 
 from rag_ingest.errors import ConfigError
+from rag_ingest.ocr.layout_turn import turned_image
 from rag_ingest.types import BBox, Figure, Page, PageMarkdown
 
 if TYPE_CHECKING:
@@ -55,18 +56,21 @@ class FigureOptions:
 def cropped(page: Page, read: PageMarkdown, options: FigureOptions) -> PageMarkdown:
     """The page's figures with their crops; a figure without a box, or on a page without an image, gets none.
 
+    Of a page that was turned before it was read (`checks["turned"]`) the crops are turned likewise.
+
     A box that is inverted, outside the page, the whole page or less than a line of print goes to
     `checks["bad_boxes"]` with the reason, and the figure is one without a box.
     """
     if not any(figure.bbox for figure in read.figures):
         return read
+    turns = _turns(read)
     figures, bad = [], []
     for figure in read.figures:
         fault = _fault(figure.bbox, page.size_pt) if figure.bbox else ""
         if fault and figure.bbox:
             bad.append(f"{figure.placeholder} {' '.join(f'{side:.1f}' for side in figure.bbox)} pt: {fault}")
             figure = replace(figure, bbox=None)
-        figures.append(_with_crop(page, figure, options))
+        figures.append(_with_crop(page, figure, options, turns))
     checks = {**read.checks, "bad_boxes": [*read.checks.get("bad_boxes", ()), *bad]} if bad else read.checks
     return replace(read, figures=tuple(figures), checks=checks)
 
@@ -87,6 +91,12 @@ def with_paths(read: PageMarkdown, options: FigureOptions) -> PageMarkdown:
     return replace(read, figures=tuple(figures))
 
 
+def _turns(read: PageMarkdown) -> int:
+    """Quarter turns clockwise by which the page was turned to be read; an engine of somebody else may say anything."""
+    degrees = read.checks.get("turned")
+    return degrees // 90 if isinstance(degrees, int) else 0
+
+
 def _fault(bbox: BBox, size_pt: tuple[float, float]) -> str:
     left, top, right, bottom = bbox
     width, height = size_pt
@@ -99,7 +109,7 @@ def _fault(bbox: BBox, size_pt: tuple[float, float]) -> str:
     return "too small" if min(right - left, bottom - top) < LEAST_PT else ""
 
 
-def _with_crop(page: Page, figure: Figure, options: FigureOptions) -> Figure:
+def _with_crop(page: Page, figure: Figure, options: FigureOptions, turns: int) -> Figure:
     if figure.bbox is None or page.image is None or options.keep == "none":
         return figure
     left, top, right, bottom = figure.bbox
@@ -112,7 +122,8 @@ def _with_crop(page: Page, figure: Figure, options: FigureOptions) -> Figure:
         min(page.image.height, round((bottom + margin) * y)),
     )
     try:
-        return replace(figure, image=_encoded(page.image.crop(box), options.format))
+        crop = turned_image(page.image.crop(box), turns)
+        return replace(figure, image=_encoded(crop, options.format))
     except (OSError, ValueError, SystemError):  # PIL reads lazily; the engine said what is wrong with the image
         return figure
 

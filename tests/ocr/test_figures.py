@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import io
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from PIL import Image, ImageDraw
+from PIL import Image, ImageColor, ImageDraw
 
 from rag_ingest.errors import ConfigError
 from rag_ingest.ocr.figures import FigureOptions, cropped, with_paths
@@ -45,6 +46,22 @@ def test_the_margin_is_added_and_ends_at_the_page() -> None:
     inside, at_edge = cropped(page(), read(RED, corner), FigureOptions(margin_pt=10)).figures
     assert Image.open(io.BytesIO(inside.image)).size == (440, 440)
     assert Image.open(io.BytesIO(at_edge.image)).size == (220, 220)
+
+
+@pytest.mark.parametrize(
+    ("degrees", "top_left"), [(0, "red"), (90, "blue"), (180, "white"), (270, "lime"), ("?", "red")]
+)
+def test_the_crop_of_a_page_that_was_turned_to_be_read_is_turned_likewise(degrees: object, top_left: str) -> None:
+    image = Image.new("RGB", (1200, 1600), "white")
+    draw = ImageDraw.Draw(image)
+    draw.rectangle((200, 400, 399, 599), fill="red")  # corners of the box: as filed red is at the top left,
+    draw.rectangle((400, 400, 599, 599), fill="lime")
+    draw.rectangle((200, 600, 399, 799), fill="blue")  # and blue below it
+    before = replace(read(RED), checks={"turned": degrees})
+    (figure,) = cropped(page(image), before, FigureOptions(margin_pt=0)).figures
+    assert figure.bbox == RED
+    with Image.open(io.BytesIO(figure.image)) as crop:
+        assert crop.getpixel((100, 100)) == ImageColor.getrgb(top_left)
 
 
 @pytest.mark.parametrize(
