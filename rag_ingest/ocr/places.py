@@ -106,14 +106,24 @@ def found_in(
 
 def within(boxes: Iterator[tuple[Span, BBox]], size_pt: tuple[float, float]) -> tuple[TextBox, ...]:
     """Cut to the page; those without extent are left out."""
-    width, height = size_pt
     out = []
     for span, bbox in boxes:
-        left, top, right, bottom = (round(side, DECIMALS) if math.isfinite(side) else 0.0 for side in bbox)
-        box = (max(0.0, left), max(0.0, top), min(width, right), min(height, bottom))
+        box = on_page(bbox, size_pt)
         if box[0] < box[2] and box[1] < box[3]:
             out.append(TextBox(span, box))
     return tuple(out)
+
+
+def on_page(bbox: BBox, size_pt: tuple[float, float]) -> BBox:
+    """Cut to the page, the sides to `DECIMALS`: as the ledger gives them back. A side that is no number is 0."""
+    left, top, right, bottom = (round(side, DECIMALS) if math.isfinite(side) else 0.0 for side in bbox)
+    width, height = map(_floor, size_pt)
+    return max(0.0, left), max(0.0, top), min(width, right), min(height, bottom)
+
+
+def _floor(length: float) -> float:
+    near = round(length, DECIMALS)
+    return near if near <= length else round(near - 10**-DECIMALS, DECIMALS)
 
 
 def filled(finer: Sequence[TextBox], coarser: Sequence[TextBox]) -> tuple[TextBox, ...]:

@@ -5,18 +5,20 @@ from __future__ import annotations
 import random
 from itertools import pairwise
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rag_ingest.errors import ConfigError
-from rag_ingest.ocr.places import BoxOptions, filled, placed
+from rag_ingest.ocr.places import DECIMALS, BoxOptions, filled, on_page, placed, within
 from rag_ingest.ocr.places_blocks import place_blocks
 from rag_ingest.types import BBox, Figure, Page, PageMarkdown, Span, TextBox, TextLine, Word
 
 LEFT = ["Retrieval over scientific papers needs", "a faithful text because every lost", "sentence is a lost answer"]
 RIGHT = ["In 2017 the authors measured 28.4", "points on the test set and 41.8", "points for the larger model"]
 SIZE = (612.0, 792.0)
+A4 = (595.276, 841.89)
 
 
 def row(text: str, left: float, top: float) -> TextLine:
@@ -165,6 +167,20 @@ def test_identical_text_has_its_own_place(blocks: list[list[str]]):
     found = find(markdown, [*lines, *column(RIGHT + LEFT, 50, 500)])
     assert texts(markdown, found) == [" ".join(block) for block in blocks]
     assert [box.bbox for box in found] == boxes_of(lines)
+
+
+SIDES = st.floats(-10, 900) | st.floats() | st.sampled_from(A4)
+
+
+@given(st.tuples(SIDES, SIDES, SIDES, SIDES), st.floats(100, 900))
+def test_a_box_on_the_page_is_the_same_after_32_bits_and_rounding(box: BBox, width: float):
+    for size in (A4, (width, width)):
+        for placed_box in within(iter([(Span(0, 1), box)]), size):
+            left, top, right, bottom = cut = placed_box.bbox
+            assert cut == tuple(round(float(np.float32(side)), DECIMALS) for side in cut)
+            assert 0 <= left < right <= size[0]
+            assert 0 <= top < bottom <= size[1]
+            assert on_page(cut, size) == cut
 
 
 @given(st.lists(st.sampled_from([*LEFT, *RIGHT, *MARKUP])), st.randoms(use_true_random=False))
