@@ -17,7 +17,7 @@ from typing import Literal, get_args
 from rag_ingest.errors import ConfigError, RagIngestError
 from rag_ingest.ocr.layout_ocr import RapidOcrReader
 from rag_ingest.ocr.layout_turn import quarter_turns, turn_box, turn_lines, turned_size
-from rag_ingest.ocr.places_blocks import place_blocks
+from rag_ingest.ocr.places_blocks import figure_links
 from rag_ingest.ocr.places_lines import text_boxes
 from rag_ingest.ocr.witness import page_words, usable
 from rag_ingest.types import BBox, Page, PageMarkdown, Span, TextBox, TextLine, Word
@@ -158,12 +158,9 @@ def _length(boxes: Sequence[TextBox]) -> int:
 
 
 def _figures(read: PageMarkdown) -> Iterator[tuple[Span, BBox]]:
-    """The image links of figures whose box the engine gave."""
-    boxes = {figure.placeholder: figure.bbox for figure in read.figures if figure.bbox}
-    for block in place_blocks(read.markdown) if boxes else ():
-        box = boxes.pop(block.target, None) if block.kind == "figure" else None
-        if box:
-            yield block.span, box
+    """The image links of figures whose box the engine gave, in order of the text."""
+    links = figure_links(read) if any(figure.bbox for figure in read.figures) else ()
+    yield from sorted((link, figure.bbox) for figure, link in links if figure.bbox)
 
 
 @lru_cache(maxsize=1)

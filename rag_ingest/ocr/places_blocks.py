@@ -6,10 +6,11 @@ Only as much of Markdown is read as boxes need; the document's own blocks come l
 from __future__ import annotations
 
 import re
+from collections import defaultdict, deque
 from collections.abc import Iterator
 from typing import Literal, NamedTuple
 
-from rag_ingest.types import Span
+from rag_ingest.types import Figure, PageMarkdown, Span
 
 PlaceKind = Literal["text", "table", "display", "figure"]
 
@@ -45,6 +46,17 @@ def place_blocks(markdown: str) -> list[PlaceBlock]:
         found.append(PlaceBlock(_kind(match), Span(*match.span()), match["target"] or ""))
         at = match.end()
     return [*found, *_paragraphs(markdown, at, len(markdown))]
+
+
+def figure_links(read: PageMarkdown) -> Iterator[tuple[Figure, Span]]:
+    """The page's figures that have an image link, with its span; several of one name take their links in turn."""
+    links: defaultdict[str, deque[Span]] = defaultdict(deque)
+    for block in place_blocks(read.markdown) if read.figures else ():
+        if block.kind == "figure":
+            links[block.target].append(block.span)
+    for figure in read.figures:
+        if links[figure.placeholder]:
+            yield figure, links[figure.placeholder].popleft()
 
 
 def _kind(match: re.Match[str]) -> PlaceKind:

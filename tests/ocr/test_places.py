@@ -122,6 +122,14 @@ def test_a_figures_link_stands_where_the_engine_saw_the_figure():
     assert found[-1] == TextBox(Span(len(markdown) - 21, len(markdown)), (50.0, 200.0, 300.0, 400.0))
 
 
+def test_figures_of_one_name_take_its_links_in_turn():
+    boxes = [(50.0, 200.0, 300.0, 400.0), None, (50.0, 500.0, 300.0, 700.0)]
+    link = "![image](image_1.png)"
+    found = find("\n\n".join([link] * 3), [], figures=tuple(Figure("image_1.png", box) for box in boxes))
+    assert [box.bbox for box in found] == [boxes[0], boxes[2]]
+    assert [box.span.start for box in found] == [0, 2 * len(f"{link}\n\n")]
+
+
 def test_stray_words_far_away_do_not_widen_a_line():
     left, right = column(LEFT, 50, 100), column([f"line {n} of something else entirely" for n in range(30)], 50, 200)
     far = [row("unrepeated", 500, 700)]
