@@ -154,7 +154,7 @@ class Pipeline:
             yield item
 
     def _finish(self, page: Page, read: PageMarkdown) -> PageMarkdown:
-        return cropped(page, placed(page, read, self.config.boxes), self.config.figures)
+        return placed(page, cropped(page, read, self.config.figures), self.config.boxes)  # boxes are judged first
 
     def pages(self, paths: Paths) -> Iterator[tuple[SourceDocument, list[PageResult]] | Failure]:
         """Load and OCR: each document with its pages in order, a failed one in its place; and sources that failed."""

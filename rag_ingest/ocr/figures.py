@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final, Literal, get_args
 
 from rag_ingest.errors import ConfigError
+from rag_ingest.ocr.conventions import WHOLE_PAGE
 from rag_ingest.ocr.layout_turn import turned_image
-from rag_ingest.types import BBox, Figure, Page, PageMarkdown
+from rag_ingest.ocr.places import on_page
+from rag_ingest.ocr.places_blocks import figure_links
+from rag_ingest.types import BBox, Figure, Page, PageMarkdown, TextBox
 
 if TYPE_CHECKING:
     from PIL.Image import Image
 
 __all__ = ["FigureOptions", "cropped", "with_paths"]
 
-WHOLE_PAGE: Final = 0.95
-"""A box with so much of the page's area is none of a figure."""
 OUTSIDE_PT: Final = 2.0
 """Boxes are rounded: so much may stand over the page's edge, and is cut off."""
 LEAST_PT: Final = 8.0
@@ -59,20 +61,25 @@ def cropped(page: Page, read: PageMarkdown, options: FigureOptions) -> PageMarkd
     Of a page that was turned before it was read (`checks["turned"]`) the crops are turned likewise.
 
     A box that is inverted, outside the page, the whole page or less than a line of print goes to
-    `checks["bad_boxes"]` with the reason, and the figure is one without a box.
+    `checks["bad_boxes"]` with the reason, the figure is one without a box, and so is its image link. Others are cut to
+    the page.
     """
     if not any(figure.bbox for figure in read.figures):
         return read
     turns = _turns(read)
-    figures, bad = [], []
+    figures, bad, told = [], [], []
     for figure in read.figures:
-        fault = _fault(figure.bbox, page.size_pt) if figure.bbox else ""
-        if fault and figure.bbox:
-            bad.append(f"{figure.placeholder} {' '.join(f'{side:.1f}' for side in figure.bbox)} pt: {fault}")
-            figure = replace(figure, bbox=None)
-        figures.append(_with_crop(page, figure, options, turns))
-    checks = {**read.checks, "bad_boxes": [*read.checks.get("bad_boxes", ()), *bad]} if bad else read.checks
-    return replace(read, figures=tuple(figures), checks=checks)
+        if figure.bbox and (fault := _fault(figure.bbox, page.size_pt)):
+            bad.append(figure)
+            told.append(f"{figure.placeholder} {' '.join(f'{side:.1f}' for side in figure.bbox)} pt: {fault}")
+            figures.append(replace(figure, bbox=None))
+        else:
+            bbox = on_page(figure.bbox, page.size_pt) if figure.bbox else None
+            figures.append(_with_crop(page, replace(figure, bbox=bbox), options, turns))
+    if not bad:
+        return replace(read, figures=tuple(figures))
+    checks = {**read.checks, "bad_boxes": [*read.checks.get("bad_boxes", ()), *told]}
+    return replace(read, figures=tuple(figures), checks=checks, boxes=_without_links(read, bad))
 
 
 def with_paths(read: PageMarkdown, options: FigureOptions) -> PageMarkdown:
@@ -89,6 +96,12 @@ def with_paths(read: PageMarkdown, options: FigureOptions) -> PageMarkdown:
         for number, figure in enumerate(read.figures, 1)
     )
     return replace(read, figures=tuple(figures))
+
+
+def _without_links(read: PageMarkdown, bad: Sequence[Figure]) -> tuple[TextBox, ...]:
+    """The page's boxes but those of the image links of these figures."""
+    links = [span for figure, span in figure_links(read) if figure in bad]
+    return tuple(box for box in read.boxes if not any(s.start <= box.span.start < box.span.end <= s.end for s in links))
 
 
 def _turns(read: PageMarkdown) -> int:

@@ -12,7 +12,8 @@ from PIL import Image, ImageColor, ImageDraw
 
 from rag_ingest.errors import ConfigError
 from rag_ingest.ocr.figures import FigureOptions, cropped, with_paths
-from rag_ingest.types import BBox, Figure, Page, PageMarkdown
+from rag_ingest.pipeline import Pipeline
+from rag_ingest.types import BBox, Figure, Page, PageMarkdown, Span, TextBox
 
 SIZE_PT = (600.0, 800.0)
 RED = (100.0, 200.0, 300.0, 400.0)
@@ -87,6 +88,22 @@ def test_a_box_that_cannot_be_right_is_recorded_and_not_cropped(box: BBox, reaso
     (recorded,) = done.checks["bad_boxes"]
     assert recorded.startswith("image_1.png ")
     assert recorded.endswith(reason)
+
+
+def test_the_image_link_of_a_refused_box_has_none_either() -> None:
+    whole = (0.0, 0.0, *SIZE_PT)
+    links = ("![a](image_1.png)", "![b](image_2.png)")
+    words = TextBox(Span(40, 45), (1.0, 1.0, 2.0, 2.0))
+    boxes = (TextBox(Span(0, 17), whole), TextBox(Span(19, 36), RED), words)
+    before = replace(read(whole, RED), markdown="\n\n".join([*links, "words"]), boxes=boxes)
+    for read_boxes, kept in ((boxes, boxes[1:]), ((), boxes[1:2])):
+        with Pipeline() as pipeline:
+            assert pipeline._finish(page(), replace(before, boxes=read_boxes)).boxes == kept
+
+
+def test_a_box_a_little_over_the_edge_is_cut_to_the_page() -> None:
+    (figure,) = cropped(page(), read((-1.5, 10.0, 601.0, 200.0)), FigureOptions()).figures
+    assert figure.bbox == (0.0, 10.0, 600.0, 200.0)
 
 
 def test_boxes_that_the_engine_refused_stay_on_record() -> None:
