@@ -119,6 +119,14 @@ class KnowledgeBase:
                 f"vectors anew without reading a page: rag-ingest reembed --db {self.uri} --set embed.model=…"
             )
 
+    def _require_same(self) -> None:
+        """Another process may have given the chunks another embedder's vectors since this one opened them."""
+        now = _identity(self.uri, self._tables["chunks"])
+        if now is not None and (now.embedder, now.dimension) != (self.identity.embedder, self.identity.dimension):
+            raise StoreMismatchError(
+                f"{self.uri} holds vectors of {now.embedder} by now, no more of {self.identity.embedder}: open it again"
+            )
+
     @property
     def settings(self) -> Mapping[str, Any]:
         """What the embedder was made from, as recorded."""
@@ -310,6 +318,8 @@ class KnowledgeBase:
             ConfigError: unknown mode, k below 1, or a filter that can't be read.
             StoreError: the database can't be read.
         """
+        if vector is not None:
+            self._require_same()
         with foreign_errors(f"{self.uri} can't be searched"):
             keep = None if expansion else k
             hits = candidates(self._tables["chunks"], text, vector, mode=mode, k=k, where=where, keep=keep)

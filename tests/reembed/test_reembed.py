@@ -136,6 +136,15 @@ def test_the_rows_are_those_of_a_clean_ingest(db: Path, papers: Path, clean: dic
     assert again.documents == {"unchanged": 3, "failed": 1}
 
 
+def test_who_had_it_open_before_is_told_and_not_answered_wrongly(db: Path) -> None:
+    with KnowledgeBase.open(db) as before:
+        dimension = before.identity.dimension
+        take_over(db)
+        assert before.search("bread", None, mode="text")
+        with pytest.raises(StoreMismatchError, match="open it again"):
+            before.search("bread", np.ones(dimension, np.float32))
+
+
 def test_a_second_time_nothing_is_done(db: Path) -> None:
     take_over(db)
     before = lancedb.connect(db).open_table("chunks").version
