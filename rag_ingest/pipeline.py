@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-SPLITTER_VERSION = 3
+SPLITTER_VERSION = 4
 """Counts up when parse or split make other chunks of the same Markdown and options."""
 
 Paths: TypeAlias = Sequence[str | PathLike[str] | Source | Failure]

@@ -10,7 +10,12 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from rag_ingest.types import Block, Document, Figure, PageMarkdown, Piece, PlacedFigure, Span
 
 _LINK = re.compile(r"!\[[^\]\n]*\]\(<?([^\s()<>]+)>?[^()\n]*\)")
-_TABLE = re.compile(r"[\W_]*(?:\w+ ){0,2}?(?:tab(?:le|\.|elle|leau|la)|表|Таблица)", re.IGNORECASE)
+_TABLE = re.compile(
+    r"[\W_]*+(?!fig|abb|plate|chart|scheme|рис|图|図|圖)(?:\w+ ){0,2}?"
+    r"(?:tab(?:\.|(?:les?|elle|leau|la)(?![^\W\d_]))|表|Таблица)",
+    re.IGNORECASE,
+)
+"""A caption that begins so is a table's; "Figure 4 Tablet dissolution" and "Tablet 2" do not."""
 _REACH = 4
 """So many panels may stand between a figure and its caption."""
 

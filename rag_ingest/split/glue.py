@@ -13,7 +13,7 @@ _OPENS = re.compile(rf"<(?:{_WRAPPERS})\b[^<>]*>$", re.IGNORECASE)
 _CLOSES = re.compile(rf"(?:</(?:{_WRAPPERS})>\s*)+$", re.IGNORECASE)
 _FURNITURE = re.compile(r"<!--.*-->$|\{\d+\}-{3,}$|(?:[-*_][ \t]*){3,}$", re.DOTALL)
 _LABEL = re.compile(
-    r"[\W_]*(?:\w+[ ]){0,2}?(?:(?P<table>tab(?:le|\.|elle|leau|la)|表|Таблица)|"
+    r"[\W_]*+(?:\w+[ ]){0,2}?(?:(?P<table>tab(?:\.|(?:les?|elle|leau|la)(?![^\W\d_]))|表|Таблица)|"
     r"fig|abb|listing|algo|scheme|图|図|圖|рис)",
     re.IGNORECASE,
 )

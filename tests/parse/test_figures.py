@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from rag_ingest.parse.document import assemble
 from rag_ingest.types import Document, Figure, PageMarkdown, PlacedFigure, SourceDocument
 
@@ -49,6 +51,26 @@ def test_panels_share_a_caption_and_a_caption_above_counts() -> None:
 def test_a_tables_caption_is_none_of_a_figure() -> None:
     text = f"{PROSE}\n\n![image](image_1.png)\n\nTable 1: Scores.\n\n| a | b |\n|---|---|\n| 1 | 2 |\n\n{PROSE}"
     assert [f.caption for f in paper(text).figures] == [""]
+
+
+@pytest.mark.parametrize(
+    "caption",
+    [
+        "Figure 4 Tablet dissolution over time.",
+        "_Figure 4 Table tennis balls._",
+        "Abbildung 3 Tabelle im Foyer.",
+        "Plate 3 Tablets.",
+    ],
+)
+def test_a_figures_caption_may_speak_of_tablets_and_tables(caption: str) -> None:
+    assert [f.caption for f in paper(f"{PROSE}\n\n![image](image_1.png)\n\n{caption}").figures] == [caption]
+
+
+@pytest.mark.parametrize(
+    "label", ["Table 1", "**Table 1**", "Tables 1–2", "TABLE S1", "Tab. 2", "Tabelle 3", "Extended Data Table 1"]
+)
+def test_tables_are_known_by_many_names(label: str) -> None:
+    assert [f.caption for f in paper(f"{PROSE}\n\n![image](image_1.png)\n\n{label}: Scores.").figures] == [""]
 
 
 def test_two_links_of_one_name_are_taken_in_turn_and_lost_links_are_left_out() -> None:

@@ -102,6 +102,8 @@ def test_small_siblings_join_below_their_parent_and_never_an_uncle() -> None:
         ("Table 1: Cap.", "| a | b |\n|---|---|\n| 1 | 2 |"),
         ("| a | b |\n|---|---|\n| 1 | 2 |", "Table 1: Cap."),
         ("![i](a.png)", "Figure 1: Cap."),
+        ("![i](a.png)", "Plate 3: Cap."),
+        ("![i](a.png)", "Plate 3 Tablets under the lens."),
         ("## Heading", "Text."),
         ("<!-- page 2 -->", "Text."),
     ],
