@@ -7,9 +7,9 @@ it. So engines that read in batches (`run`) and engines that have many requests 
 attempts is bounded, and so are the seconds after which no further one is begun with the model.
 
 An attempt may also break: no text comes of it. `Broken.then` says where a page goes from there, and the engine that
-says so has first made sure that its model reads anything at all. Where it does not (a server that is gone, refuses the
-key or answers everything with an error page; a GPU that hangs), the page ends as a `Failure` at once, whatever was read
-of it before: `rag-ingest retry` reads it later, and no other engine quietly takes over a whole corpus.
+says so has first made sure that its model reads anything at all. Where it does not (a server that is gone or busy,
+refuses the key or answers everything with an error page; a GPU that hangs), the page ends as a `Failure` at once,
+whatever was read of it before: `rag-ingest retry` reads it later, and no other engine quietly takes over a corpus.
 """
 
 from __future__ import annotations

@@ -46,6 +46,7 @@ _WAYS: Final[Sequence[dict[str, Any]]] = (
     {"stream": False},
 )
 """How an answer is asked for; the next one where a server refuses a word of it."""
+_BUSY: Final = frozenset({429, 502, 503, 504})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -93,10 +94,10 @@ class ServerOptions(GuardOptions, EndpointOptions):
 class ServerEngine:
     """`types.Engine` over `/chat/completions`.
 
-    A page that the server refuses, answers with something else than a completion, or does not answer within all
-    attempts climbs the ladder (see `ladder`), once the server has answered one token to an empty sheet. Where it has
-    not, the page is a `Failure`, and so is every page after a server has gone; `check()` finds one that was never
-    there before the first page.
+    A page that the server refuses, answers with something else than a completion, or does not answer in time climbs
+    the ladder (see `ladder`), once the server has answered one token to an empty sheet. Where it has not, the page is
+    a `Failure`, and so is a page for which the server stays busy or drops every connection; `check()` finds a server
+    that was never there before the first page.
 
     A request that timed out is sent again while `page_budget_s` lasts. `transformers serve` works on one page at a
     time: give it a `timeout_s` that covers a whole batch, or few `max_in_flight`.
@@ -186,9 +187,9 @@ class ServerEngine:
         try:
             answer = await self._ask(attempt, url)
         except OcrError as e:
-            seconds = time.perf_counter() - began
-            climbs = self.options.retries or self.options.fallback != "none"
-            return Broken(str(e), _then(e) if climbs and await self._alive.now() else "nowhere", seconds)
+            seconds, then = time.perf_counter() - began, _then(e)
+            climbs = then != "nowhere" and (self.options.retries or self.options.fallback != "none")
+            return Broken(str(e), then if climbs and await self._alive.now() else "nowhere", seconds)
         seconds = time.perf_counter() - began
         return await self._client.in_thread(lambda said: self._read(attempt, said, seconds), answer)
 
@@ -278,11 +279,22 @@ def _encode(image: Image, image_format: str) -> bytes:
 
 
 def _then(error: OcrError) -> Then:
-    """Where a page goes whose request failed for good while the server answers others."""
-    status = error.__cause__.status if isinstance(error.__cause__, RequestFailed) else 200
-    if isinstance(error, OcrTimeout) or status == 413:
+    """Where a page goes whose request failed for good.
+
+    A server that is busy (429, 502 to 504), or that drops the connection, has said nothing about the page.
+    """
+    from httpx import ConnectTimeout
+
+    failed = error.__cause__
+    if not isinstance(failed, RequestFailed):
+        return "again"
+    if failed.timed_out:
+        return "nowhere" if isinstance(failed.__cause__, ConnectTimeout) else "smaller"
+    if failed.status is None or failed.status in _BUSY:
+        return "nowhere"
+    if failed.status == 413:
         return "smaller"
-    return "again" if status == 200 else "elsewhere"
+    return "again" if failed.status == 200 else "elsewhere"
 
 
 def _refuses_to_stream(error: OcrError) -> bool:
