@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Generator, Iterable
+from dataclasses import replace
 
 from rag_ingest.stages import PageResult, Work
 from rag_ingest.store.knowledge_base import KnowledgeBase
@@ -13,6 +14,10 @@ __all__ = ["PageLog"]
 
 ROWS, SECONDS = 64, 5.0
 """So many pages, or those of so many seconds, are one commit: what a killed process may have read in vain."""
+
+
+CROPS_BYTES = 64 << 20
+"""Crops of so many bytes are one commit too: a page of large figures has some megabytes of them."""
 
 
 class PageLog:
@@ -34,19 +39,24 @@ class PageLog:
         self._sources: dict[str, str] = {}
         self._pending: dict[tuple[str, int], None] = {}
         self._results: dict[tuple[str, int], PageResult] = {}
+        self._crops_bytes = 0
         self._due = time.monotonic() + SECONDS
 
     def through(
         self, stream: Iterable[Work | PageResult], seen: Callable[[Work | PageResult], None]
     ) -> Generator[Work | PageResult]:
-        """The same items, which are put down on their way; what is left over is written at the end, or at Ctrl-C."""
+        """The same items, which are put down on their way; what is left over is written at the end, or at Ctrl-C.
+
+        Pages go on without the bytes of their crops, since a document's are held until its last one is read.
+        """
         try:
             for item in stream:
                 seen(item)
                 self._add(item)
-                if len(self._results) >= ROWS or time.monotonic() > self._due:
+                full = len(self._results) >= ROWS or self._crops_bytes >= CROPS_BYTES
+                if full or time.monotonic() > self._due:
                     self.flush()
-                yield item
+                yield _without_crops(item)
         finally:
             self.flush()
 
@@ -59,7 +69,7 @@ class PageLog:
             )
         last = next(reversed(self._sources), None)
         self._sources = {last: self._sources[last]} if last is not None else {}
-        self._pending, self._results = {}, {}
+        self._pending, self._results, self._crops_bytes = {}, {}, 0
         self._due = time.monotonic() + SECONDS
 
     def _add(self, item: Work | PageResult) -> None:
@@ -72,3 +82,10 @@ class PageLog:
             key = item.doc_id, (item.page or 0) if isinstance(item, Failure) else item.number
             self._pending.pop(key, None)
             self._results[key] = item
+            self._crops_bytes += sum(len(f.image) for f in item.figures) if isinstance(item, PageMarkdown) else 0
+
+
+def _without_crops(item: Work | PageResult) -> Work | PageResult:
+    if not isinstance(item, PageMarkdown) or not any(figure.image for figure in item.figures):
+        return item
+    return replace(item, figures=tuple(replace(figure, image=b"") for figure in item.figures))
