@@ -235,18 +235,22 @@ def test_what_can_be_told_without_reading_rows_reads_none(many: Any, monkeypatch
         raise AssertionError("rows are read")
 
     monkeypatch.setattr("rag_ingest.llamaindex.filters._batches", reads)
-    either = [MetadataFilter(key="parity", value=1), MetadataFilter(key="name", value="Name 4")]
+    parity, name = MetadataFilter(key="parity", value=1), MetadataFilter(key="name", value="Name 4")
     none = MetadataFilters(
         filters=[MetadataFilter(key="n", value=[1, 3], operator=FilterOperator.IN)], condition=FilterCondition.NOT
     )
     there = MetadataFilter(key="x", value=None, operator=FilterOperator.IS_EMPTY)
-    filters = MetadataFilters(filters=[MetadataFilters(filters=either, condition=FilterCondition.OR), none, there])
+    filters = MetadataFilters(
+        filters=[MetadataFilters(filters=[parity, name], condition=FilterCondition.OR), none, there]
+    )
     assert found(many, filters) == [f"{n:03}" for n in range(MANY) if (n % 2 or n == 4) and n not in (1, 3)]
 
 
 def test_long_filters_are_answered_and_bottomless_ones_refused(many: Any) -> None:
-    names = [MetadataFilter(key="n", value=n) for n in range(MANY)] * 3
-    assert len(found(many, MetadataFilters(filters=names, condition=FilterCondition.OR))) == MANY
+    names = MetadataFilters(
+        filters=[MetadataFilter(key="n", value=n) for n in [*range(MANY)] * 3], condition=FilterCondition.OR
+    )
+    assert len(found(many, names)) == MANY
     deep = MetadataFilters(filters=[MetadataFilter(key="n", value=1)])
     for _ in range(80):
         deep = MetadataFilters(filters=[deep])
