@@ -74,6 +74,8 @@ class LightOnOCRReader(BasePydanticReader):
         engine = None if self.engine == "auto" else self.engine
         config = load_config(self.config_file, self.settings, engine=engine)
         files = FigureFiles(self.figures_folder) if self.figures_folder else None
+        if files:
+            files.check()
         config = replace(config, figures=replace(config.figures, keep="files" if files else "none"))
         lost: list[Failure] = []
         loaded = 0

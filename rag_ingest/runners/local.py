@@ -19,6 +19,7 @@ from rag_ingest.load.member_uri import file_of
 from rag_ingest.pipeline import Paths, Pipeline
 from rag_ingest.report import DocumentReport, EngineChosen, IngestReport, Waiting
 from rag_ingest.runners.writer import Progress, Writer
+from rag_ingest.store.figure_files import FigureFiles
 from rag_ingest.store.knowledge_base import KnowledgeBase
 from rag_ingest.store.lease import lease
 
@@ -44,6 +45,8 @@ def run(pipeline: Pipeline, paths: Paths, db: str, progress: Progress, sync: Ite
     started = time.perf_counter()
     engine, embedder = pipeline.engine, pipeline.embedder
     report = IngestReport(db, engine.name, pipeline.engine_reason, embedder.name)
+    if engine.needs_image and pipeline.config.figures.keep == "files":
+        FigureFiles(db).check()
     progress(EngineChosen(engine.name, pipeline.engine_reason))
     with (
         lease(db, told=lambda message: progress(Waiting(message))),

@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import logging
+import os
 from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from rag_ingest.errors import MissingExtraError
+from rag_ingest.errors import ConfigError
 from rag_ingest.types import PageMarkdown
 
 __all__ = ["FigureFiles"]
+
+log = logging.getLogger(__name__)
+
+_S3_WITH_LOCKS = "s3+ddb://"
+"""LanceDB's name for S3 where DynamoDB keeps two writers apart; files need no locks."""
 
 
 class FigureFiles:
@@ -21,7 +28,18 @@ class FigureFiles:
     """
 
     def __init__(self, uri: str) -> None:
+        if uri.startswith(_S3_WITH_LOCKS):  # the query names the table of locks
+            uri = f"s3://{uri.removeprefix(_S3_WITH_LOCKS).partition('?')[0]}"
         self.uri = uri.rstrip("/") if "://" in uri else str(Path(uri).expanduser().absolute())
+
+    def check(self) -> None:
+        """Whether files can be kept there, as far as this machine can tell.
+
+        Raises:
+            ConfigError: fsspec does not know such a place, or lacks a package for it.
+        """
+        if "://" in self.uri:
+            self._remote()
 
     def write(self, page: PageMarkdown) -> PageMarkdown:
         """Writes the crops that have a path; the page comes back without their bytes.
@@ -58,20 +76,27 @@ class FigureFiles:
 
     def remove(self, doc_ids: Iterable[str]) -> None:
         """Removes every crop of these documents; those that have none cost nothing."""
-        for doc_id in doc_ids:
-            folder = f"figures/{doc_id[:2]}/{doc_id}"
-            if "://" not in self.uri:
+        folders = [f"figures/{doc_id[:2]}/{doc_id}" for doc_id in doc_ids]
+        if "://" not in self.uri:
+            for folder in folders:
                 _remove_folder(Path(self.uri, folder))
-            else:
-                files, root = self._remote()
-                if files.exists(f"{root}/{folder}"):
-                    files.rm(f"{root}/{folder}", recursive=True)
+            return
+        try:
+            files, root = self._remote()
+        except ConfigError as e:  # a knowledge base without files of crops is not held up by it
+            log.warning("files of crops, if there are any, stay: %s", e)
+            return
+        for folder in folders:
+            if files.exists(f"{root}/{folder}"):
+                files.rm(f"{root}/{folder}", recursive=True)
 
     def _write(self, path: str, image: bytes) -> None:
         if "://" not in self.uri:
             target = Path(self.uri, path)
             target.parent.mkdir(parents=True, exist_ok=True)
-            target.write_bytes(image)
+            partial = target.with_name(f".{target.name}.{os.getpid()}")  # a killed process leaves no half file
+            partial.write_bytes(image)
+            partial.replace(target)
             return
         files, root = self._remote()
         files.makedirs(f"{root}/{path.rpartition('/')[0]}", exist_ok=True)
@@ -82,9 +107,22 @@ class FigureFiles:
 
         try:
             files, root = fsspec.core.url_to_fs(self.uri)
-        except ImportError as e:
-            raise MissingExtraError(e.name or "fsspec", "s3") from e
+        except (ImportError, ValueError, OSError) as e:
+            reason = _lacking(self.uri) if isinstance(e, ImportError) else str(e)
+            raise ConfigError(
+                f"no files of crops at {self.uri}: {reason}; to keep them in the table: --set figures.keep=column"
+            ) from e
         return files, str(root).rstrip("/")
+
+
+def _lacking(uri: str) -> str:
+    """The package that fsspec would need, which its error does not name."""
+    from fsspec.registry import known_implementations
+
+    known = known_implementations.get(uri.partition("://")[0], {})
+    package = str(known.get("class", "fsspec")).partition(".")[0]
+    wanted = "'rag-ingest[s3]'" if package == "s3fs" else package
+    return f"package {package!r} is not installed (pip install {wanted})"
 
 
 def _is_absolute(path: str) -> bool:
