@@ -14,11 +14,13 @@ whatever was read of it before: `rag-ingest retry` reads it later, and no other 
 
 from __future__ import annotations
 
+import logging
 import math
 from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
 
+from rag_ingest.errors import RagIngestError
 from rag_ingest.ocr.blank import is_blank
 from rag_ingest.ocr.checks import BADNESS, Check, agreement, badness, judge
 from rag_ingest.ocr.guarded import GuardOptions
@@ -30,6 +32,8 @@ if TYPE_CHECKING:
     from PIL.Image import Image
 
 HOTTEST: Final = 1.0
+
+log = logging.getLogger(__name__)
 
 Result: TypeAlias = PageMarkdown | Failure
 
@@ -85,7 +89,7 @@ Climb: TypeAlias = Generator[Attempt, Outcome, Result]
 
 
 def climb(page: Page, options: GuardOptions, temperature: float, checks: Sequence[Check], blank: PageMarkdown) -> Climb:
-    """The attempts at one page, and at the end what is kept of them.
+    """The attempts at one page, and at the end what is kept of them; a guard that breaks down costs that page alone.
 
     Args:
         page: the page.
@@ -94,6 +98,23 @@ def climb(page: Page, options: GuardOptions, temperature: float, checks: Sequenc
         checks: what makes an attempt bad.
         blank: the result for a page without ink.
     """
+    try:
+        return (yield from _climb(page, options, temperature, checks, blank))
+    except RagIngestError:
+        raise
+    except Exception as e:
+        return broke_down(page, e)
+
+
+def broke_down(page: Page, error: Exception) -> Failure:
+    """For what nobody expects, from this code or from a model that looks at the page, and what must not cost others."""
+    log.debug("page %d of %s", page.number, page.doc_id, exc_info=error)
+    return _failure(page, f"{type(error).__name__}: {(str(error).strip() or 'no message').splitlines()[0]}")
+
+
+def _climb(
+    page: Page, options: GuardOptions, temperature: float, checks: Sequence[Check], blank: PageMarkdown
+) -> Climb:
     past = _Past()
     if options.skip_blank and _without_ink(page):
         blank = replace(blank, checks={**blank.checks, "verdict": "blank"})

@@ -16,17 +16,18 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final, Literal
 
-from rag_ingest.errors import ConfigError, OcrError, OcrTimeout
-from rag_ingest.http import EndpointOptions, HttpClient, RequestFailed
+from rag_ingest.errors import ConfigError, OcrError, OcrTimeout, RagIngestError
+from rag_ingest.http import EndpointOptions, HttpClient
 from rag_ingest.ocr.checks import guards
 from rag_ingest.ocr.conventions import read_conventions
 from rag_ingest.ocr.fallback import Fallback
 from rag_ingest.ocr.guarded import GuardOptions
-from rag_ingest.ocr.ladder import Attempt, Broken, Outcome, Then, climb, proof_image, step
+from rag_ingest.ocr.ladder import Attempt, Broken, Outcome, broke_down, climb, proof_image, step
 from rag_ingest.ocr.lightonocr_input import RENDERING, frame_pt, picture
 from rag_ingest.ocr.loops import loop_facts
 from rag_ingest.ocr.server_alive import Alive
 from rag_ingest.ocr.server_answer import Answer, Chunk, Completion, followed, whole
+from rag_ingest.ocr.server_faults import refuses_to_stream, where_to
 from rag_ingest.types import Failure, Page, PageMarkdown
 
 if TYPE_CHECKING:
@@ -46,7 +47,6 @@ _WAYS: Final[Sequence[dict[str, Any]]] = (
     {"stream": False},
 )
 """How an answer is asked for; the next one where a server refuses a word of it."""
-_BUSY: Final = frozenset({429, 502, 503, 504})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -157,6 +157,14 @@ class ServerEngine:
         self._fallback.close()
 
     async def _recognize(self, page: Page) -> PageMarkdown | Failure:
+        try:
+            return await self._climbed(page)
+        except RagIngestError:
+            raise
+        except Exception as e:
+            return broke_down(page, e)
+
+    async def _climbed(self, page: Page) -> PageMarkdown | Failure:
         """One page up the ladder; what computes does so outside the event loop."""
         blank = PageMarkdown(page.doc_id, page.number, "", self.name, self.fingerprint)
         climbing = climb(page, self.options, self.options.temperature, self._checks, blank)
@@ -187,9 +195,9 @@ class ServerEngine:
         try:
             answer = await self._ask(attempt, url)
         except OcrError as e:
-            seconds, then = time.perf_counter() - began, _then(e)
-            climbs = then != "nowhere" and (self.options.retries or self.options.fallback != "none")
-            return Broken(str(e), then if climbs and await self._alive.now() else "nowhere", seconds)
+            seconds, where = time.perf_counter() - began, where_to(e)
+            climbs = where != "nowhere" and (self.options.retries or self.options.fallback != "none")
+            return Broken(str(e), where if climbs and await self._alive.now() else "nowhere", seconds)
         seconds = time.perf_counter() - began
         return await self._client.in_thread(lambda said: self._read(attempt, said, seconds), answer)
 
@@ -206,7 +214,7 @@ class ServerEngine:
                 else:
                     reply = await self._client.post(path, body, Completion, within_s=attempt.budget_s)
             except OcrError as e:
-                if way + 1 == len(_WAYS) or not _refuses_to_stream(e):
+                if way + 1 == len(_WAYS) or not refuses_to_stream(e):
                     raise
                 way += 1
                 continue
@@ -276,27 +284,3 @@ def _encode(image: Image, image_format: str) -> bytes:
     else:
         image.save(buffer, "JPEG", quality=95, subsampling=0)
     return buffer.getvalue()
-
-
-def _then(error: OcrError) -> Then:
-    """Where a page goes whose request failed for good.
-
-    A server that is busy (429, 502 to 504), or that drops the connection, has said nothing about the page.
-    """
-    from httpx import ConnectTimeout
-
-    failed = error.__cause__
-    if not isinstance(failed, RequestFailed):
-        return "again"
-    if failed.timed_out:
-        return "nowhere" if isinstance(failed.__cause__, ConnectTimeout) else "smaller"
-    if failed.status is None or failed.status in _BUSY:
-        return "nowhere"
-    if failed.status == 413:
-        return "smaller"
-    return "again" if failed.status == 200 else "elsewhere"
-
-
-def _refuses_to_stream(error: OcrError) -> bool:
-    failed = error.__cause__
-    return isinstance(failed, RequestFailed) and failed.status in {400, 422} and "stream" in failed.reason

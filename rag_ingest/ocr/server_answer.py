@@ -20,7 +20,7 @@ _AFTERWARDS_S: Final = 5.0  # for the count of tokens, and for the end of the bo
 
 
 class _Message(BaseModel):
-    content: str
+    content: str | None = None  # some servers write an empty answer so
 
 
 class _Choice(BaseModel):
@@ -83,8 +83,9 @@ def whole(reply: Completion) -> Answer:
     if not reply.choices:
         raise OcrError("the server's reply has no choices")
     choice = reply.choices[0]
-    text, loop = without_loop(choice.message.content)
-    return _answer(text, loop, choice.finish_reason, reply.usage, len(choice.message.content))
+    written = choice.message.content or ""
+    text, loop = without_loop(written)
+    return _answer(text, loop, choice.finish_reason, reply.usage, len(written))
 
 
 async def followed(chunks: AsyncIterator[Chunk]) -> Answer:

@@ -6,6 +6,7 @@ import base64
 import io
 import re
 import time
+from importlib import import_module
 from typing import Any
 
 import pytest
@@ -74,7 +75,7 @@ TROUBLE: list[tuple[list[Action], int, str | None]] = [
     ([content(b'{"choices": [{"mess')], 1, "not the reply asked for"),
     ([NONSENSE], 1, "not the reply asked for.*gateway"),
     ([content(b'{"choices": []}')], 1, "no choices"),
-    ([content(completion(None))], 1, "not the reply asked for"),
+    ([content(completion(7))], 1, "not the reply asked for"),
     ([streamed("cut", "content_filter")], 1, "stopped early.*content_filter"),
 ]
 
@@ -155,6 +156,39 @@ def test_a_page_that_the_server_refuses_goes_to_the_fallback(engine: MakeEngine,
     assert re.search(reason, first["reason"])
     assert last == {"engine": "textlayer", "verdict": "ok"}
     assert server.proofs == 1
+
+
+@pytest.mark.parametrize("stream", [True, False])
+def test_an_answer_that_is_null_is_an_empty_one(engine: MakeEngine, stream: bool) -> None:
+    null = content(completion(None))
+    with serving(script={1: [null, null]}, always=null) as server:
+        reader = engine(server, retries=1, fallback="textlayer", stream=stream)
+        (result,) = reader.recognize([page(1, layer=LAYER)])
+        assert told(result) == ["empty", "empty", "ok"]
+        server.script[2] = [status(400)]
+        (refused,) = reader.recognize([page(2, layer=LAYER)])
+    assert told(refused) == ["failed", "ok"], "a proof that is answered with null is answered"
+
+
+@pytest.mark.parametrize("broken", ["judge", "upright", "read_conventions"])
+def test_code_that_breaks_down_over_a_page_costs_that_page_alone(
+    engine: MakeEngine, monkeypatch: pytest.MonkeyPatch, broken: str
+) -> None:
+    """Such as a model of onnxruntime that looks at the page."""
+    module = f"rag_ingest.ocr.{'server' if broken == 'read_conventions' else 'ladder'}"
+    whole = getattr(import_module(module), broken)
+
+    def breaks(*args: Any, **named: Any) -> Any:
+        if any((isinstance(arg, Page) and arg.number == 3) or arg == "page 3" for arg in args):
+            raise RuntimeError("no kernel\nat all")
+        return whole(*args, **named)
+
+    monkeypatch.setattr(f"{module}.{broken}", breaks)
+    with serving() as server:
+        results = engine(server).recognize([page(n) for n in range(1, 6)])
+    assert [r.number for r in results if isinstance(r, PageMarkdown)] == [1, 2, 4, 5]
+    assert isinstance(results[2], Failure)
+    assert (results[2].page, results[2].reason) == (3, "RuntimeError: no kernel")
 
 
 @pytest.mark.parametrize(
