@@ -43,7 +43,7 @@ def _print_places(hit: SearchHit) -> None:
     page = f", page {citation.page}" if citation.page else ""
     out.print(f"   {hit.source}{page}", style=_dim(citation.link))
     for figure in hit.figures:
-        where = figure.path or "no crop"
+        where = figure.path or ("kept in the table `pages`" if figure.stored == "table" else "no crop")
         out.print(f"   figure on page {figure.page}: {where}", style=_dim(file_link(figure.path)))
 
 

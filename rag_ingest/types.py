@@ -123,12 +123,14 @@ class Figure:
         bbox: in page points, origin top-left; None when the engine gives none, or one that can't be right.
         image: the crop of the page, as an image file's bytes; empty where none was made, or where it lies elsewhere.
         path: of the crop's file, relative to the knowledge base; empty where there is none.
+        in_table: the crop goes, or went, into the knowledge base's table `pages`.
     """
 
     placeholder: str
     bbox: BBox | None = None
     image: bytes = b""
     path: str = ""
+    in_table: bool = False
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -278,6 +280,7 @@ class PlacedFigure:
         caption: as it stands in the Markdown, on one line; empty where none was found.
         path: of its crop, relative to the knowledge base; empty where none lies in a file.
         caption_span: of the caption.
+        in_table: its crop lies in the table `pages`; `KnowledgeBase.figure_image` gives it.
     """
 
     page: int
@@ -288,6 +291,12 @@ class PlacedFigure:
     caption: str = ""
     path: str = ""
     caption_span: Span | None = None
+    in_table: bool = False
+
+    @property
+    def stored(self) -> Literal["", "file", "table"]:
+        """Where its crop lies; empty where none was kept."""
+        return "file" if self.path else "table" if self.in_table else ""
 
 
 @dataclass(frozen=True, slots=True)

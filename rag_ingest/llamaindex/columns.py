@@ -52,7 +52,12 @@ def _figure_row(figure: Any) -> dict[str, Any] | None:
         texts = {name: storable(str(figure.get(name) or "")) for name in ("placeholder", "caption", "path")}
         box = figure.get("bbox")
         numbers = {"page": int(figure["page"]), "number": int(figure["number"]), "start": 0, "end": 0}
-        return {**numbers, **texts, "bbox": None if box is None else _sides(box)}
+        return {
+            **numbers,
+            **texts,
+            "in_table": figure.get("stored") == "table",
+            "bbox": None if box is None else _sides(box),
+        }
     except (AttributeError, KeyError, TypeError, ValueError):
         return None
 

@@ -83,13 +83,15 @@ def cropped(page: Page, read: PageMarkdown, options: FigureOptions) -> PageMarkd
 
 
 def with_paths(read: PageMarkdown, options: FigureOptions) -> PageMarkdown:
-    """Names the files of a page's crops, relative to the knowledge base, where files are what is wanted.
+    """Says where a page's crops go: names files, relative to the knowledge base, where files are what is wanted.
 
     The name holds the document, the engine's fingerprint, the page and the figure's number on it, so that what another
     engine cut out stays until its chunks are replaced.
     """
-    if options.keep != "files" or not any(figure.image for figure in read.figures):
+    if options.keep == "none" or not any(figure.image for figure in read.figures):
         return read
+    if options.keep == "column":
+        return replace(read, figures=tuple(replace(f, in_table=bool(f.image)) for f in read.figures))
     folder = f"figures/{read.doc_id[:2]}/{read.doc_id}/{read.fingerprint}"
     figures = (
         replace(figure, path=f"{folder}/{read.number:04}-{number}.{options.format}") if figure.image else figure

@@ -48,6 +48,7 @@ def placed_figures(document: Document, pages: Iterable[PageMarkdown]) -> tuple[P
                         caption=" ".join(text.split()),
                         path=figure.path,
                         caption_span=caption,
+                        in_table=figure.in_table,
                     )
                 )
     return tuple(sorted(found, key=lambda figure: figure.span))

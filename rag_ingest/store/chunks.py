@@ -199,6 +199,7 @@ def _figure_row(figure: PlacedFigure) -> dict[str, Any]:
         "placeholder": storable(figure.placeholder),
         "caption": storable(figure.caption),
         "path": figure.path,
+        "in_table": figure.in_table,
         "bbox": None if figure.bbox is None else dict(zip(SIDES, figure.bbox, strict=True)),
     }
 

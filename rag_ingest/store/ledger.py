@@ -218,7 +218,10 @@ def _unread(fingerprint: str, engine: str) -> dict[str, Any]:
 
 
 def _done(page: PageMarkdown) -> dict[str, Any]:
-    figures = [{"placeholder": storable(f.placeholder), "bbox": f.bbox, "path": f.path} for f in page.figures]
+    figures = [
+        {"placeholder": storable(f.placeholder), "bbox": f.bbox, "path": f.path, "in_table": bool(f.image)}
+        for f in page.figures
+    ]
     return {
         "fingerprint": page.fingerprint,
         "engine": page.engine,
@@ -247,7 +250,12 @@ def _box(row: Mapping[str, Any]) -> TextBox:
 
 def _to_page(row: Mapping[str, Any]) -> PageMarkdown:
     figures = [
-        Figure(f["placeholder"], tuple(f["bbox"]) if f["bbox"] is not None else None, path=f.get("path", ""))
+        Figure(
+            f["placeholder"],
+            tuple(f["bbox"]) if f["bbox"] is not None else None,
+            path=f.get("path", ""),
+            in_table=f.get("in_table", False),
+        )
         for f in json.loads(row["figures"])
     ]
     return PageMarkdown(

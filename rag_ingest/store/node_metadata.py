@@ -81,7 +81,8 @@ def known_metadata(chunk: Chunk, paper: Mapping[str, Any]) -> dict[str, Any]:
     """What is known of the chunk's place, reading and paper: flat values, so that LlamaIndex's filters can name them.
 
     `bboxes` is JSON, `[[page, left, top, right, bottom], …]`; `figures` is JSON, a list of objects with `page`,
-    `number`, `placeholder`, `caption`, `path` (relative to the knowledge base) and `bbox`.
+    `number`, `placeholder`, `caption`, `path` (relative to the knowledge base), `stored` ("file", "table", or empty
+    where no crop was kept) and `bbox`.
     """
     known: dict[str, Any] = {name: chunk.metadata[name] for name in _READING if name in chunk.metadata}
     known |= {name: value for name, value in paper.items() if value not in (None, "", [])}
@@ -100,6 +101,7 @@ def figure_json(figure: PlacedFigure) -> dict[str, Any]:
         "placeholder": figure.placeholder,
         "caption": figure.caption,
         "path": figure.path,
+        "stored": figure.stored,
         "bbox": None if figure.bbox is None else [round(side, 1) for side in figure.bbox],
     }
 

@@ -224,7 +224,8 @@ def _figure_fields() -> list[pa.Field]:
 
     texts = [pa.field(name, pa.string()) for name in ("placeholder", "caption", "path")]
     box = pa.field("bbox", pa.struct(_sides()))
-    return [*_integers("page", "number"), pa.field("start", pa.int64()), pa.field("end", pa.int64()), *texts, box]
+    span = [pa.field("start", pa.int64()), pa.field("end", pa.int64())]
+    return [*_integers("page", "number"), *span, *texts, pa.field("in_table", pa.bool_()), box]
 
 
 _SURROGATES = re.compile("[\ud800-\udfff]")

@@ -275,6 +275,7 @@ def _figure(row: Mapping[str, Any]) -> PlacedFigure:
         bbox=None if row["bbox"] is None else _box(row["bbox"]),
         caption=row["caption"],
         path=row["path"],
+        in_table=bool(row["in_table"]),
     )
 
 

@@ -140,7 +140,8 @@ def test_paths_tell_documents_engines_pages_and_figures_apart() -> None:
         f"figures/dd/{'d' * 64}/{'f' * 16}/0003-3.png",
     ]
     column = FigureOptions(keep="column")
-    assert not any(figure.path for figure in with_paths(cropped(page(), read(RED), column), column).figures)
+    done = with_paths(cropped(page(), read(None, RED), column), column)
+    assert [(figure.path, figure.in_table) for figure in done.figures] == [("", False), ("", True)]
 
 
 def test_options_fail_early() -> None:

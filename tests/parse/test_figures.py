@@ -41,6 +41,15 @@ def test_each_figure_is_found_with_its_caption_on_its_page() -> None:
         assert " ".join(caption.split()) == figure.caption
 
 
+def test_it_is_told_where_the_crop_lies() -> None:
+    kept = {"file": {"path": "figures/x.png"}, "table": {"in_table": True}, "": {}}
+    for stored, where in kept.items():
+        figures = (Figure("image_1.png", BOX, **where),)  # type: ignore[arg-type]
+        page = PageMarkdown("doc", 1, f"{PROSE}\n\n![image](image_1.png)", "e", "f", figures=figures)
+        (figure,) = assemble(SourceDocument("doc", "/a.pdf", 1), [page]).figures
+        assert figure.stored == stored
+
+
 def test_panels_share_a_caption_and_a_caption_above_counts() -> None:
     panels = f"{PROSE}\n\n![image](image_1.png)\n\n![image](image_2.png)\n\nFigure 1: Both.\n\n{PROSE}"
     assert [f.caption for f in paper(panels, figures=2).figures] == ["Figure 1: Both."] * 2

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from rag_ingest.errors import StoreError
+from rag_ingest.hits import hit_json, print_hits
 from rag_ingest.store.knowledge_base import DocumentRecord, KnowledgeBase
 from rag_ingest.types import Chunk, Figure, PageMarkdown, PlacedFigure, Span, TextBox
 
@@ -26,7 +27,8 @@ def page(path: str, image: bytes = b"crop") -> PageMarkdown:
 
 
 def chunk(number: int, path: str, **metadata: object) -> Chunk:
-    figure = PlacedFigure(1, 1, Span(0, 4), "image_1.png", BOX, 'Figure 1: It\'s "so".', path)
+    caption = 'Figure 1: It\'s "so".'
+    figure = PlacedFigure(1, 1, Span(0, 4), "image_1.png", BOX, caption, path, in_table=not path)
     return Chunk(
         chunk_id=f"c{number}",
         doc_id=DOC,
@@ -50,7 +52,9 @@ def write(kb: KnowledgeBase, path: str, *chunks: Chunk, **paper: object) -> None
 
 
 @pytest.mark.parametrize("path", [FILE, ""])
-def test_the_crop_of_a_hit_is_found_again_in_file_or_table(tmp_path: Path, path: str) -> None:
+def test_the_crop_of_a_hit_is_found_again_in_file_or_table(
+    tmp_path: Path, path: str, capsys: pytest.CaptureFixture[str]
+) -> None:
     with make(tmp_path / "kb") as kb:
         write(kb, path, chunk(0, path), chunk(1, path))
     assert (tmp_path / "kb" / FILE).is_file() == bool(path)
@@ -59,6 +63,10 @@ def test_the_crop_of_a_hit_is_found_again_in_file_or_table(tmp_path: Path, path:
         assert hits["c0"].figures == hits["c0"].bboxes == ()
         (figure,) = hits["c1"].figures
         assert figure.path == (str(tmp_path / "kb" / FILE) if path else "")
+        assert figure.stored == ("file" if path else "table")
+        assert hit_json(hits["c1"])["figures"][0]["stored"] == figure.stored
+        print_hits([hits["c1"]])
+        assert (figure.path or "kept in the table `pages`") in capsys.readouterr().out
         assert (figure.caption, figure.bbox, figure.page) == ('Figure 1: It\'s "so".', (10.0, 20.5, 300.25, 200.12), 1)
         assert [page for page, _ in hits["c1"].bboxes] == [1]
         assert hits["c1"].bboxes[0][1] == pytest.approx(BOX, abs=0.01)
@@ -86,7 +94,7 @@ def test_a_page_comes_back_with_its_boxes_and_writing_it_again_changes_nothing(t
         found = kb.done_pages(DOC, "f")[1]
     assert [box.span for box in found.boxes] == [Span(0, 3), Span(4, 9)]
     assert found.boxes == (page("").boxes[0], TextBox(Span(4, 9), (10.0, 20.5, 300.25, 200.12)))
-    assert found.figures == (Figure("image_1.png", BOX, path=path),)
+    assert found.figures == (Figure("image_1.png", BOX, path=path, in_table=not path),)
 
 
 def test_scores_and_what_is_known_of_the_paper_are_filters(tmp_path: Path) -> None:
