@@ -7,6 +7,7 @@ become `Figure` values. HTML tables, headings and all other text stay as they ar
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -17,20 +18,39 @@ BOX_UNITS: Final = 1000
 WHOLE_PAGE: Final = 0.95
 """A box with so much of the page's area is none of a figure."""
 
-_CODE = re.compile(r"^(?:```.*?^```|~~~.*?^~~~)[^\n]*$|(`+)(?!`)[^`\n]+?\1(?!`)", re.M | re.S)
+_CODE_TEXT = r"^(?:```.*?^```|~~~.*?^~~~)[^\n]*$|(?P<ticks>`+)(?!`)[^`\n]+?(?P=ticks)(?!`)"
+_CODE = re.compile(_CODE_TEXT, re.M | re.S)
 _BRACKETS = re.compile(r"(?<!\\)(?:\\\(((?:(?!\n\s*\n|\\\()[\s\S])+?)\\\)|\\\[((?:(?!\n\s*\n|\\\[)[\s\S])+?)\\\])")
 _DOLLARS = re.compile(r"(?<!\\)\\\$(\\\$)?(?![\s$])((?:(?!\n\s*\n|\\\$)[\s\S])+?)(?<![\s\\])(?(1)\\\$)\\\$(?!\d)")
 _MATH = re.compile(r"\\[A-Za-z]+|[\^_=<>+±×≤≥∈{}]|[α-ωΑ-Ω]")
 _VARIABLE = re.compile(r"[A-Za-zα-ω](?:['′]|\([A-Za-z]\))?")
-_FIGURE = re.compile(
-    r"!\[(?P<alt>[^\]\n]*)\]\((?P<name>image_\d+\.\w+)\)"
-    r"(?:[ \t]*(?P<box>-?\d{1,5}[ \t]*,[ \t]*-?\d{1,5}[ \t]*,[ \t]*-?\d{1,5}[ \t]*,[ \t]*-?\d{1,5})(?![\d,]))?"
+_BLANK = r"[^\S\n]*"
+_LINE_END = rf"{_BLANK}(?=\n|\Z)"
+_NUMBER = r"[-+]?\d+(?:\.\d+)?"
+
+
+def _numbers(least: int, most: int) -> str:
+    """So many numbers with commas between them, or in brackets; not the first ones of more."""
+    more = f"{{{least - 1},{most - 1}}}"
+    bare = rf"{_NUMBER}(?:{_BLANK},{_BLANK}{_NUMBER}){more}"
+    bracketed = rf"\\?[\[(]{_BLANK}{_NUMBER}(?:(?:{_BLANK},|[^\S\n]){_BLANK}{_NUMBER}){more}{_BLANK}\\?[\])]"
+    return rf"(?:{bracketed}|{bare}(?!\d|\.\d|{_BLANK},{_BLANK}[-+]?\d))"
+
+
+_BOXES = (
+    rf"(?:{_BLANK}{_numbers(4, 4)}|{_BLANK}{_numbers(3, 6)}{_LINE_END}|{_BLANK}\n{_BLANK}{_numbers(4, 4)}{_LINE_END})"
 )
+_FIGURE = re.compile(
+    rf"(?P<code>{_CODE_TEXT})|!\[(?P<alt>[^\[\]\n]*)\]\((?P<name>image_\d+\.\w+)\)(?P<boxes>{_BOXES}*)", re.M | re.S
+)
+"""Behind a figure's link stands its box: four numbers, or three to six that fill the line; four on a line of their own
+below. Other numbers are the page's."""
+_MOST_TOLD = 8
 
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """Markdown without boxes, its figures in order, and boxes that can't be right as they were written."""
+    """Markdown without boxes, its figures in order, and boxes that can't be right, each with its figure and why."""
 
     markdown: str
     figures: tuple[Figure, ...] = ()
@@ -48,19 +68,25 @@ def read_conventions(text: str, frame_pt: tuple[float, float]) -> Written:
     bad: list[str] = []
 
     def figure(match: re.Match[str]) -> str:
-        bbox = None
-        if match["box"] is not None:
-            bbox = _bbox_pt(match["box"], frame_pt)
-            if bbox is None:
-                bad.append(match["box"])
+        if match["code"] is not None:
+            return match["code"]
+        bbox, written = None, re.findall(_NUMBER, match["boxes"])
+        if written:
+            numbers = [float(number) for number in written]
+            if fault := _fault(numbers):
+                told = " ".join([*written[:_MOST_TOLD], *["…"][: len(written) - _MOST_TOLD]])
+                bad.append(f"{match['name']} {told} of {BOX_UNITS}: {fault}")
+            else:
+                bbox = _bbox_pt(numbers, frame_pt)
         figures.append(Figure(match["name"], bbox))
         return f"![{match['alt']}]({match['name']})"
 
+    text = _FIGURE.sub(figure, text)
     parts, at = [], 0
     for code in _CODE.finditer(text):
-        parts += [_FIGURE.sub(figure, math_in_dollars(text[at : code.start()])), code.group()]
+        parts += [math_in_dollars(text[at : code.start()]), code.group()]
         at = code.end()
-    parts.append(_FIGURE.sub(figure, math_in_dollars(text[at:])))
+    parts.append(math_in_dollars(text[at:]))
     return Written("".join(parts).strip(), tuple(figures), tuple(bad))
 
 
@@ -90,11 +116,18 @@ def _is_math(inner: str) -> bool:
     return bool(_MATH.search(inner) or _VARIABLE.fullmatch(inner.strip()))
 
 
-def _bbox_pt(box: str, frame_pt: tuple[float, float]) -> BBox | None:
-    left, top, right, bottom = (int(number) for number in box.split(","))
-    if not (0 <= left < right <= BOX_UNITS and 0 <= top < bottom <= BOX_UNITS):
-        return None
-    if (right - left) * (bottom - top) >= WHOLE_PAGE * BOX_UNITS**2:
-        return None
+def _fault(numbers: Sequence[float]) -> str:
+    """Why they are no box of a figure; empty where they are one."""
+    if len(numbers) != 4:
+        return f"{len(numbers)} numbers"
+    left, top, right, bottom = numbers
+    if not (left < right and top < bottom):
+        return "inverted"
+    if min(left, top) < 0 or max(right, bottom) > BOX_UNITS:
+        return "outside the page"
+    return "the whole page" if (right - left) * (bottom - top) >= WHOLE_PAGE * BOX_UNITS**2 else ""
+
+
+def _bbox_pt(box: Sequence[float], frame_pt: tuple[float, float]) -> BBox:
     x, y = frame_pt[0] / BOX_UNITS, frame_pt[1] / BOX_UNITS
-    return left * x, top * y, right * x, bottom * y
+    return box[0] * x, box[1] * y, box[2] * x, box[3] * y
