@@ -9,8 +9,10 @@ from llama_index.core.schema import BaseNode, MetadataMode, NodeRelationship, Re
 from llama_index.core.vector_stores.utils import metadata_dict_to_node
 
 from rag_ingest.errors import StoreError
+from rag_ingest.llamaindex.figure_paths import with_figure_paths
 from rag_ingest.llamaindex.requests import Request
 from rag_ingest.llamaindex.rows import arrow_rows, node_row
+from rag_ingest.store.figure_files import FigureFiles
 from rag_ingest.store.knowledge_base import KnowledgeBase
 from rag_ingest.store.schema import searchable
 from rag_ingest.store.search import candidates
@@ -79,6 +81,7 @@ class ChunkTable:
 
     def __init__(self, kb: KnowledgeBase) -> None:
         self.kb = kb
+        self._figures = FigureFiles(kb.uri)
 
     @property
     def table(self) -> Table:
@@ -98,7 +101,7 @@ class ChunkTable:
     def write(self, nodes: Sequence[BaseNode]) -> None:
         """In one commit. A neighbour that is in the table gives its words, or gets them (see `store.wider`)."""
         with foreign_errors(f"{self.kb.uri}: nodes can't be written"):
-            fresh = {node.node_id: node for node in nodes}
+            fresh = {node.node_id: with_figure_paths(node, self._figures.relative) for node in nodes}
             around = self._around(fresh)
             texts = {name: row["text"] for name, row in around.items()}
             texts |= {name: node.get_content(MetadataMode.NONE) for name, node in fresh.items()}
@@ -144,11 +147,11 @@ class ChunkTable:
         return [(hit.chunk_id, hit.score) for hit in hits[: request.depth]]
 
     def nodes(self, where: Expr | None, *, with_embeddings: bool) -> list[BaseNode]:
-        """Nodes whole, as they were given."""
+        """Nodes whole, as they were given; the paths of their figures are absolute."""
         columns = ["id", "doc_id", "span_start", "metadata._node_content", "metadata._node_type"]
         rows = fetch(self.table, where, [*columns, "vector"] if with_embeddings else columns)
         rows.sort(key=lambda row: (row["doc_id"], row["span_start"] or 0, row["id"]))
-        return [_node(row) for row in rows]
+        return [with_figure_paths(_node(row), self._figures.absolute) for row in rows]
 
 
 def _rewidened(row: Mapping[str, Any], texts: Mapping[str, str]) -> dict[str, Any]:

@@ -19,6 +19,7 @@ from llama_index.core.vector_stores.types import (
 )
 
 from rag_ingest.errors import NoKnowledgeBaseError, StoreError, StoreMismatchError
+from rag_ingest.llamaindex.figure_paths import figures_of
 from rag_ingest.llamaindex.filters import all_of, filter_expression
 from rag_ingest.llamaindex.foreign import ForeignTable
 from rag_ingest.llamaindex.node_table import ChunkTable, NodeTable, embedding_dimension
@@ -228,6 +229,14 @@ class LanceDBKnowledgeBase(BasePydanticVectorStore):
             similarities=[score for _, score in ranked],
             ids=[name for name, _ in ranked],
         )
+
+    def figure_images(self, node: BaseNode) -> list[bytes]:
+        """Crops of the figures that a node's metadata names, in their order; empty bytes where none was kept.
+
+        Raises:
+            StoreError: a crop's file can't be read, or there is no knowledge base.
+        """
+        return [self.knowledge_base.figure_image(node.ref_doc_id or "", figure) for figure in figures_of(node)]
 
     def _nodes(self, where: Expr | None, *, with_embeddings: bool) -> list[BaseNode]:
         with foreign_errors(f"{self.uri}: nodes can't be read"):

@@ -63,6 +63,10 @@ class FigureFiles:
         """Where a crop lies; an empty path stays empty, and an absolute one, which came with a node, as it is."""
         return f"{self.uri}/{path}" if path and not _is_absolute(path) else path
 
+    def relative(self, path: str) -> str:
+        """The other way round; the path of a file elsewhere stays as it is."""
+        return path.removeprefix(f"{self.uri}/")
+
     def read(self, path: str) -> bytes:
         """A crop.
 

@@ -334,7 +334,7 @@ class KnowledgeBase:
         """
         with foreign_errors(f"{self.uri}: figures can't be read"):
             if figure.path:
-                return self._figures.read(figure.path.removeprefix(f"{self._figures.uri}/"))
+                return self._figures.read(self._figures.relative(figure.path))
             records = self._documents.of_contents([doc_id])
             marks = dict.fromkeys(record.ocr_fingerprint for record in records)
             images = (self._ledger.figure_image(doc_id, figure.page, mark, figure.number) for mark in marks)
