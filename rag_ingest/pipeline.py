@@ -21,6 +21,7 @@ from rag_ingest import registry
 from rag_ingest.config import Config, section_of
 from rag_ingest.load.discover import find_sources
 from rag_ingest.ocr.figures import cropped, with_paths
+from rag_ingest.ocr.places import check as check_places
 from rag_ingest.ocr.places import placed
 from rag_ingest.parse.document import assemble
 from rag_ingest.split import split
@@ -92,6 +93,7 @@ class Pipeline:
         engine: Engine = self._engine
         self._stack.callback(engine.close)
         _check(engine)
+        check_places(self.config.boxes)
         return engine
 
     @cached_property

@@ -12,9 +12,10 @@ from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
+from importlib.util import find_spec
 from typing import Literal, get_args
 
-from rag_ingest.errors import ConfigError, RagIngestError
+from rag_ingest.errors import ConfigError, MissingExtraError, RagIngestError
 from rag_ingest.ocr.layout_ocr import RapidOcrReader
 from rag_ingest.ocr.layout_turn import quarter_turns, turn_box, turn_lines, turned_size
 from rag_ingest.ocr.places_blocks import figure_links
@@ -83,6 +84,16 @@ def placed(page: Page, read: PageMarkdown, options: BoxOptions) -> PageMarkdown:
     except Exception:  # whatever a page does to the alignment costs it its boxes alone
         log.debug("no boxes for page %d of %s", page.number, page.doc_id, exc_info=True)
         return read
+
+
+def check(options: BoxOptions) -> None:
+    """Says before the first page what `placed` would say at the first scan.
+
+    Raises:
+        MissingExtraError: a package for `options.scans` is missing.
+    """
+    if options.find and options.scans == "rapidocr" and find_spec("rapidocr") is None:
+        raise MissingExtraError("rapidocr", "dev")
 
 
 def found_in(

@@ -10,9 +10,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from rag_ingest.config import Config
 from rag_ingest.errors import ConfigError
+from rag_ingest.ocr import places
 from rag_ingest.ocr.places import DECIMALS, BoxOptions, filled, on_page, placed, within
 from rag_ingest.ocr.places_blocks import place_blocks
+from rag_ingest.pipeline import Pipeline
 from rag_ingest.types import BBox, Figure, Page, PageMarkdown, Span, TextBox, TextLine, Word
 
 LEFT = ["Retrieval over scientific papers needs", "a faithful text because every lost", "sentence is a lost answer"]
@@ -160,6 +163,15 @@ def test_the_engines_boxes_fill_what_is_not_found():
 def test_wrong_options_are_refused(wrong: dict):
     with pytest.raises(ConfigError, match=f"boxes.{next(iter(wrong))}"):
         BoxOptions(**wrong)
+
+
+def test_a_missing_reader_of_scans_is_told_before_the_first_page(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(places, "find_spec", lambda name: None)
+    scans = Config(engine="textlayer", boxes=BoxOptions(scans="rapidocr"))
+    with Pipeline(scans) as pipeline, pytest.raises(ConfigError, match="rapidocr"):
+        _ = pipeline.engine
+    with Pipeline(Config(engine="textlayer")) as pipeline:
+        assert pipeline.engine
 
 
 LETTERS = st.text("abcdefg", min_size=1, max_size=6)
