@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from rag_ingest.ocr.checks import BADNESS
 from rag_ingest.parse.document import assemble
 from rag_ingest.split import SplitOptions, split
 from rag_ingest.types import Chunk, Document, Figure, PageMarkdown, SourceDocument
@@ -49,6 +50,13 @@ def test_a_chunk_has_the_worst_scores_of_its_own_pages() -> None:
     assert {chunk.pages for chunk in made} == set(expected)
     for chunk in made:
         assert chunk.metadata == expected[chunk.pages]
+
+
+def test_the_worst_of_two_verdicts_is_the_one_that_the_checks_hold_for_worse() -> None:
+    for verdict, badness in BADNESS.items():
+        for other in (name for name, worse in BADNESS.items() if worse > badness):
+            (chunk,) = chunks(document({"verdict": verdict}, {"verdict": other}), 1000)
+            assert chunk.metadata == {"verdict": other}
 
 
 def test_nothing_known_is_nothing_said() -> None:
