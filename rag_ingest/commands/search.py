@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -40,6 +41,9 @@ def search(
     rerank_depth: Annotated[
         int | None, typer.Option("--rerank-depth", metavar="N", min=1, help="Hits that it reads.", show_default="50")
     ] = None,
+    figures: Annotated[
+        Path | None, typer.Option("--figures", metavar="DIR", help="Copy the crops of the hits' figures there.")
+    ] = None,
     config: ConfigOption = None,
     settings: SetOption = None,
     as_json: JsonOption = False,
@@ -47,6 +51,7 @@ def search(
     """Search a knowledge base: the best chunks with their headings and pages, or the texts around them."""
     from rag_ingest.api import EXPAND_TOKENS, RERANK_DEPTH
     from rag_ingest.api import search as run
+    from rag_ingest.commands.crops import with_crops
     from rag_ingest.config import load_config
     from rag_ingest.hits import hit_json, print_hits
     from rag_ingest.store.knowledge_base import KnowledgeBase
@@ -78,6 +83,8 @@ def search(
         rerank=rerank,
         rerank_depth=rerank_depth or RERANK_DEPTH,
     )
+    if figures is not None:
+        hits = with_crops(hits, str(db), figures)
     if as_json:
         for hit in hits:
             print_json(hit_json(hit))

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import numpy as np
 import pytest
+from typer.testing import CliRunner
 
+from rag_ingest.cli import app
 from rag_ingest.errors import StoreError
 from rag_ingest.hits import hit_json, print_hits
 from rag_ingest.store.knowledge_base import DocumentRecord, KnowledgeBase
 from rag_ingest.types import Chunk, Figure, PageMarkdown, PlacedFigure, Span, TextBox
 
 DOC = "d" * 64
+CROP = b"\x89PNG and so on"
 BOX = (10.0, 20.5, 300.25, 200.125)
 FILE = f"figures/dd/{DOC}/f/0001-1.png"
 
@@ -21,7 +25,7 @@ def make(folder: Path) -> KnowledgeBase:
     return KnowledgeBase.open(folder, embedder_name="toy@1", dimension=4, create=True)
 
 
-def page(path: str, image: bytes = b"crop") -> PageMarkdown:
+def page(path: str, image: bytes = CROP) -> PageMarkdown:
     boxes = (TextBox(Span(0, 3), (1.1, 2.2, 3.3, 4.4)), TextBox(Span(4, 9), BOX))
     return PageMarkdown(DOC, 1, "# x", "e", "f", figures=(Figure("image_1.png", BOX, image, path),), boxes=boxes)
 
@@ -60,7 +64,7 @@ def test_the_crop_of_a_hit_is_found_again_in_file_or_table(
     assert (tmp_path / "kb" / FILE).is_file() == bool(path)
     with KnowledgeBase.open(tmp_path / "kb") as kb:
         hits = {hit.chunk_id: hit for hit in kb.search("words", None, mode="text")}
-        assert hits["c0"].figures == hits["c0"].bboxes == ()
+        assert (hits["c0"].figures, hits["c0"].bboxes) == ((), ())
         (figure,) = hits["c1"].figures
         assert figure.path == (str(tmp_path / "kb" / FILE) if path else "")
         assert figure.stored == ("file" if path else "table")
@@ -70,7 +74,30 @@ def test_the_crop_of_a_hit_is_found_again_in_file_or_table(
         assert (figure.caption, figure.bbox, figure.page) == ('Figure 1: It\'s "so".', (10.0, 20.5, 300.25, 200.12), 1)
         assert [page for page, _ in hits["c1"].bboxes] == [1]
         assert hits["c1"].bboxes[0][1] == pytest.approx(BOX, abs=0.01)
-        assert kb.figure_image(DOC, figure) == b"crop"
+        assert kb.figure_image(DOC, figure) == CROP
+
+
+@pytest.mark.parametrize("path", [FILE, ""])
+def test_search_copies_the_crops_of_its_hits(tmp_path: Path, path: str) -> None:
+    with make(tmp_path / "kb") as kb:
+        write(kb, path, chunk(0, path), chunk(1, path))
+    command = ["search", "words", "--db", str(tmp_path / "kb"), "--mode", "text", "--json"]
+    for gone in (False, True):
+        if gone and path:
+            (tmp_path / "kb" / path).unlink()
+        done = CliRunner().invoke(app, [*command, "--figures", str(tmp_path / f"out-{gone}")])
+        assert done.exit_code == 0, done.stderr
+        rows = {row["chunk_id"]: row["figures"] for row in map(json.loads, done.stdout.splitlines())}
+        assert rows["c0"] == []
+        if gone and path:
+            assert "figures can't be read" in done.stderr
+            assert not list((tmp_path / "out-True").iterdir())
+        else:
+            copy = tmp_path / f"out-{gone}" / f"{DOC[:16]}-0001-1.png"
+            assert [(figure["path"], figure["stored"]) for figure in rows["c1"]] == [(str(copy), "file")]
+            assert copy.read_bytes() == CROP
+    (tmp_path / "taken").touch()
+    assert CliRunner().invoke(app, [*command, "--figures", str(tmp_path / "taken")]).exit_code == 2
 
 
 def test_a_crop_whose_file_is_gone_is_said(tmp_path: Path) -> None:
