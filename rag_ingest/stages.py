@@ -9,14 +9,31 @@ and nothing is dropped on the way.
 from __future__ import annotations
 
 import logging
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from typing import Literal, TypeAlias
+from threading import Semaphore
+from typing import Final, Literal, TypeAlias
 
 from rag_ingest.errors import LoadError, OcrError, RagIngestError
-from rag_ingest.types import Container, Engine, Failure, Loader, Page, PageMarkdown, Source, SourceDocument
+from rag_ingest.types import (
+    Container,
+    Engine,
+    Failure,
+    FlowingEngine,
+    Loader,
+    Page,
+    PageMarkdown,
+    Source,
+    SourceDocument,
+)
 
 log = logging.getLogger(__name__)
+
+AHEAD: Final = 8
+"""Times `batch_size`: results that wait for one page in front of them. A killed process has read them in vain."""
 
 PageResult: TypeAlias = PageMarkdown | Failure
 
@@ -99,7 +116,13 @@ def unpacked(sources: Iterable[Source | Failure], loader: Callable[[str], Loader
 def recognize(
     stream: Iterable[Work | Page | Failure], engine: Engine, finish: Finish = lambda page, read: read
 ) -> Iterator[Work | PageResult]:
-    """Replaces each page by what the engine read; batches run over document borders and keep the order."""
+    """Replaces each page by what the engine read, in the same order and over document borders.
+
+    An engine that is at many pages at a time gets them one by one, others in batches.
+    """
+    if isinstance(engine, FlowingEngine):
+        yield from flowing(stream, engine, finish)
+        return
     held: list[Work | Page | Failure] = []
     waiting = 0
     for item in stream:
@@ -109,6 +132,91 @@ def recognize(
             yield from _recognize(held, engine, finish)
             held, waiting = [], 0
     yield from _recognize(held, engine, finish)
+
+
+def flowing(
+    stream: Iterable[Work | Page | Failure], engine: FlowingEngine, finish: Finish
+) -> Iterator[Work | PageResult]:
+    """As `recognize`. A page that takes long holds back what comes behind it, `AHEAD` batches of it, but not its work.
+
+    Leaving it early cancels what is under way.
+    """
+    flow = _Flow(engine, finish)
+    held: deque[Work | Failure | Future[PageResult]] = deque()
+    try:
+        for item in stream:
+            held.append(flow.begin(item) if isinstance(item, Page) else item)
+            while held and (len(held) > AHEAD * engine.batch_size or _is_there(held[0])):
+                yield _waited_for(held.popleft())
+        while held:
+            yield _waited_for(held.popleft())
+    finally:
+        flow.end()
+
+
+class _Flow:
+    """The pages that an engine is at; each is let go, image and all, once what was read of it is finished.
+
+    Twice a batch: so many pages have room, half of them for the while in which nobody asks for more. They are finished
+    in one thread, as they would be without a flow.
+    """
+
+    def __init__(self, engine: FlowingEngine, finish: Finish) -> None:
+        self._engine = engine
+        self._finish = finish
+        self._room = Semaphore(2 * engine.batch_size)
+        self._finisher = ThreadPoolExecutor(1, "finish-pages")
+        self._pages: dict[Future[PageResult], Page] = {}
+
+    def begin(self, page: Page) -> Future[PageResult]:
+        """Waits until there is room for it."""
+        self._room.acquire()
+        begun, finished = self._engine.begin(page), Future[PageResult]()
+        self._pages[begun] = page
+        begun.add_done_callback(lambda begun: self._read(begun, finished))
+        return finished
+
+    def end(self) -> None:
+        """Cancels what is not finished."""
+        for begun in list(self._pages):
+            begun.cancel()
+        self._finisher.shutdown(cancel_futures=True)
+
+    def _read(self, begun: Future[PageResult], finished: Future[PageResult]) -> None:
+        with suppress(RuntimeError):  # the flow has ended meanwhile
+            self._finisher.submit(self._finished, begun, finished)
+
+    def _finished(self, begun: Future[PageResult], finished: Future[PageResult]) -> None:
+        page = self._pages.pop(begun)
+        try:
+            finished.set_result(self._result(page, begun))
+        except BaseException as e:
+            finished.set_exception(e)
+        finally:
+            self._room.release()
+
+    def _result(self, page: Page, begun: Future[PageResult]) -> PageResult:
+        try:
+            read = begun.result()
+        except RagIngestError:
+            raise
+        except Exception as e:
+            return _engine_failed(page, self._engine, e)
+        return self._finish(page, read) if isinstance(read, PageMarkdown) else read
+
+
+def _is_there(item: Work | Failure | Future[PageResult]) -> bool:
+    return not isinstance(item, Future) or item.done()
+
+
+def _waited_for(item: Work | Failure | Future[PageResult]) -> Work | PageResult:
+    return item.result() if isinstance(item, Future) else item
+
+
+def _engine_failed(page: Page, engine: Engine, error: Exception) -> Failure:
+    log.debug("engine %s failed", engine.name, exc_info=error)
+    reason = f"engine {engine.name} failed: {type(error).__name__}: {error}"
+    return Failure("", page.number, "ocr", reason, page.doc_id)
 
 
 def sourced(stream: Iterable[Work | PageResult]) -> Iterator[Work | PageResult]:
@@ -140,9 +248,7 @@ def _results(pages: Sequence[Page], engine: Engine) -> Sequence[PageResult]:
     except RagIngestError:
         raise
     except Exception as e:
-        log.debug("engine %s failed", engine.name, exc_info=True)
-        reason = f"engine {engine.name} failed: {type(e).__name__}: {e}"
-        return [Failure("", page.number, "ocr", reason, page.doc_id) for page in pages]
+        return [_engine_failed(page, engine, e) for page in pages]
     if len(results) != len(pages):
         raise OcrError(f"engine {engine.name} gave {len(results)} results for {len(pages)} pages")
     return results

@@ -12,6 +12,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias, runtime_checkable
 
 if TYPE_CHECKING:
+    from concurrent.futures import Future
+
     import numpy as np
     from numpy.typing import NDArray
     from PIL.Image import Image
@@ -479,6 +481,14 @@ class Engine(Protocol):
 
     def close(self) -> None:
         """Frees what it holds; a second call does nothing."""
+
+
+@runtime_checkable
+class FlowingEngine(Engine, Protocol):
+    """An engine that is at many pages at a time, so that one which takes long holds up no other."""
+
+    def begin(self, page: Page) -> Future[PageMarkdown | Failure]:
+        """Begins a page and does not wait; up to `batch_size` are read together. Cancelling it ends its work."""
 
 
 @runtime_checkable

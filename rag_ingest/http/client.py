@@ -11,6 +11,7 @@ import math
 import os
 import threading
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from concurrent.futures import Future
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -85,6 +86,10 @@ class HttpClient:
         requests under way are cancelled and nothing waits for them.
         """
         return self._run(self._map, call, items) if items else []
+
+    def start(self, call: Callable[[T], Awaitable[R]], item: T) -> Future[R]:
+        """Begins to await `call(item)`, in a slot as under `map`; cancelling the future cancels its requests."""
+        return self._open().start_task_soon(self._in_slot, call, item)
 
     def check(self, hint: str) -> None:
         """Asks `GET /models` once, within `connect_timeout_s`.
@@ -204,12 +209,11 @@ class HttpClient:
         failed: list[Exception] = []
 
         async def one(index: int) -> None:
-            async with self._slots:  # held through the pauses too: a busy server gets fewer requests, not others
-                try:
-                    results[index] = await call(items[index])
-                except Exception as e:
-                    failed.append(e)
-                    group.cancel_scope.cancel()
+            try:
+                results[index] = await self._in_slot(call, items[index])
+            except Exception as e:
+                failed.append(e)
+                group.cancel_scope.cancel()
 
         async with create_task_group() as group:
             for index in range(len(items)):
@@ -217,6 +221,10 @@ class HttpClient:
         if failed:
             raise failed[0]
         return [results[index] for index in range(len(items))]
+
+    async def _in_slot(self, call: Callable[[T], Awaitable[R]], item: T) -> R:
+        async with self._slots:  # held through the pauses too: a busy server gets fewer requests, not others
+            return await call(item)
 
     async def _models(self) -> list[str]:
         models = await self._exchange.reply("GET", "/models", None, _Models, self.options.connect_timeout_s)

@@ -31,6 +31,8 @@ from rag_ingest.ocr.server_faults import refuses_to_stream, where_to
 from rag_ingest.types import Failure, Page, PageMarkdown
 
 if TYPE_CHECKING:
+    from concurrent.futures import Future
+
     import anyio
     from PIL.Image import Image
 
@@ -92,7 +94,7 @@ class ServerOptions(GuardOptions, EndpointOptions):
 
 
 class ServerEngine:
-    """`types.Engine` over `/chat/completions`.
+    """`types.FlowingEngine` over `/chat/completions`.
 
     A page that the server refuses, answers with something else than a completion, or does not answer in time climbs
     the ladder (see `ladder`), once the server has answered one token to an empty sheet. Where it has not, the page is
@@ -111,6 +113,7 @@ class ServerEngine:
         self._client = HttpClient(self.options, error=OcrError, timeout_error=OcrTimeout)
         self._fallback = Fallback()
         self._alive = Alive(self._reads_anything)
+        self._begun: set[Future[PageMarkdown | Failure]] = set()
         self._way = 0 if self.options.stream else len(_WAYS) - 1
         self._checks = guards(self.options.scripts, text_layer=self.options.witness)
 
@@ -147,12 +150,21 @@ class ServerEngine:
         """Same length and order as `pages`; interrupting it cancels the requests under way."""
         return self._client.map(self._recognize, pages)
 
+    def begin(self, page: Page) -> Future[PageMarkdown | Failure]:
+        """One page, as soon as fewer than `max_in_flight` are under way; cancelling it cancels its requests."""
+        begun = self._client.start(self._recognize, page)
+        self._begun.add(begun)
+        begun.add_done_callback(self._begun.discard)
+        return begun
+
     def configure_fallback(self, options_for: Callable[[str], Any]) -> None:
         """Tells the options of the engines that pages fall back to, by name; without it they have their defaults."""
         self._fallback.options_for = options_for
 
     def close(self) -> None:
-        """Closes the connections; a second call does nothing."""
+        """Cancels what was begun and closes the connections; a second call does nothing."""
+        for begun in list(self._begun):
+            begun.cancel()
         self._client.close()
         self._fallback.close()
 
