@@ -2,7 +2,8 @@
 
 A page may write up to `max_new_tokens`, so a row is reserved for its longest answer; nearly all prompts are of one
 length (that of a page's image), so rows of one length waste little. What is read of a row in a step ends at the longest
-page of the step. Rows in use are the first ones: when a page leaves, the last row moves into its place. Imports torch.
+page of the step. Rows in use are the first ones: when a page leaves, the last row moves into its place. Beyond what its
+page has put down a row holds finite numbers: a masked place has weight 0, and 0 times a NaN is NaN. Imports torch.
 """
 
 from __future__ import annotations
@@ -46,7 +47,6 @@ class RowCache:
 
     def __init__(self, shape: CacheShape, rows: int, length: int) -> None:
         self.rows, self.length = rows, length
-        # zeros: a masked place has weight 0, and 0 times an uninitialised NaN would be NaN
         size = (shape.layers, 2, rows, shape.heads, length, shape.size)
         self._held = torch.zeros(size, dtype=shape.dtype, device=shape.device)
 
@@ -72,6 +72,10 @@ class RowCache:
         """The first `count` tokens of a row into another row."""
         if row != to:
             self._held[:, :, to, :, :count] = self._held[:, :, row, :, :count]
+
+    def clear(self, row: int, count: int) -> None:
+        """The first `count` tokens of a row made zeros: a page of NaN (an overflow in float16) spoils no later one."""
+        self._held[:, :, row, :, :count] = 0
 
 
 class Prompt:
@@ -132,4 +136,5 @@ def free_bytes(device: torch.device) -> int:
     """
     if device.type != "cuda":
         return 4 * 10**9
-    return int(0.6 * torch.cuda.mem_get_info(device)[0])
+    kept_by_torch = torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
+    return int(0.6 * (torch.cuda.mem_get_info(device)[0] + kept_by_torch))

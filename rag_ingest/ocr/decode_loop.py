@@ -8,9 +8,11 @@ with the slowest. Imports torch.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import cycle, islice, takewhile
+from operator import index
 from typing import Final, Protocol
 
 import torch
@@ -20,6 +22,8 @@ from rag_ingest.ocr.decode_sample import Sampling
 from rag_ingest.ocr.decode_step import Stepper
 from rag_ingest.ocr.loops import Loop, LoopDetector
 
+log = logging.getLogger(__name__)
+
 MOST_DRAFTED: Final = 15
 """Tokens of a draft: with the one before it a step of 16; `eval/gpu.md` has what that costs."""
 SCORED_AT_ONCE: Final = 256
@@ -27,7 +31,7 @@ SCORED_AT_ONCE: Final = 256
 
 
 class Drafter(Protocol):
-    """Guesses how a page goes on. What it says costs time where it is wrong, and changes no text."""
+    """Guesses how a page goes on. What it says costs time where it is wrong, and changes no text; nor does an error."""
 
     def propose(self, written: Sequence[int], most: int) -> Sequence[int]:
         """The tokens that may follow those written so far; `most` at most, none where it has no idea."""
@@ -70,15 +74,15 @@ class Written:
 
 
 class _Page:
-    """A page while it is written."""
+    """A page while it is written; its prompt is held by the cache alone."""
 
     def __init__(self, number: int, job: Job, text_of: Callable[[int], str]) -> None:
-        self.number, self.job = number, job
+        self.number, self.draws = number, job.draws
         self.tokens: list[int] = []
         self.loop: Loop | None = None
         self.ended = False
         self.passes = self.drafted = self.accepted = 0
-        self._prompt = job.prompt.shape[0]
+        self._prompt, self._room, self._drafter = job.prompt.shape[0], job.room, job.drafter
         self._detector = LoopDetector(text_of)
 
     @property
@@ -88,11 +92,16 @@ class _Page:
 
     def draft(self, most: int, vocabulary: int) -> list[int]:
         """A guess that leaves room for the token after it, cut where it holds what is no token."""
-        most = min(most, self.job.room - len(self.tokens) - 1)
-        if self.job.drafter is None or most < 1:
+        most = min(most, self._room - len(self.tokens) - 1)
+        if self._drafter is None or most < 1:
             return []
-        guess = self.job.drafter.propose(self.tokens, most)[:most]
-        return list(takewhile(lambda token: 0 <= token < vocabulary, guess))
+        try:
+            guess = map(index, self._drafter.propose(self.tokens, most)[:most])
+            return list(takewhile(lambda token: 0 <= token < vocabulary, guess))
+        except Exception as e:
+            log.warning("a page is written on without drafts: %s: %s", type(e).__name__, e)
+            self._drafter = None
+            return []
 
     def write(self, draft: Sequence[int], chosen: Sequence[int], end_ids: frozenset[int]) -> None:
         """What the model chose after each token of a draft: taken up to the first that the draft did not foresee."""
@@ -102,7 +111,7 @@ class _Page:
                 self.ended = True
             else:
                 self.loop = self._detector.add(token)
-                self.ended = self.loop is not None or len(self.tokens) == self.job.room
+                self.ended = self.loop is not None or len(self.tokens) == self._room
             foreseen = place < len(draft) and token == draft[place]
             self.accepted += foreseen
             if self.ended or not foreseen:
@@ -115,8 +124,9 @@ class _Page:
 class _Lane:
     """Pages that go through the model together, in the first rows of one cache."""
 
-    def __init__(self, stepper: Stepper) -> None:
+    def __init__(self, stepper: Stepper, width: int) -> None:
         self.stepper = stepper
+        self._width = width  # tokens that a step puts down behind those that a page has, at most
         self.pages: list[_Page] = []
         self.drafts: list[list[int]] = []
         self.hidden = self.draws = torch.empty(0)
@@ -132,20 +142,23 @@ class _Lane:
 
     def retired(self) -> Iterator[_Page]:
         """Pages that have ended; the last rows move into theirs."""
+        cache = self.stepper.cache
         for row in reversed(range(len(self.pages))):
             if self.pages[row].ended:
-                yield self.pages[row]
-                last = self.pages.pop()
+                gone, last = self.pages[row], self.pages.pop()
+                cache.clear(row, gone.held + self._width)
                 if row < len(self.pages):
-                    self.stepper.cache.move(len(self.pages), row, last.held)
+                    cache.move(len(self.pages), row, last.held)
+                    cache.clear(len(self.pages), last.held + self._width)
                     self.pages[row] = last
+                yield gone
 
     def launch(self) -> None:
         """A forward pass, for which a GPU is not waited for."""
         tokens = [[page.tokens[-1], *draft] for page, draft in zip(self.pages, self.drafts, strict=True)]
         self.hidden = self.stepper.step(tokens, [page.held for page in self.pages])
         numbered = zip(self.pages, tokens, strict=True)
-        self.draws = torch.cat([page.job.draws[len(page.tokens) :][: len(row)] for page, row in numbered])
+        self.draws = torch.cat([page.draws[len(page.tokens) :][: len(row)] for page, row in numbered])
 
 
 class DecodeLoop:
@@ -176,7 +189,11 @@ class DecodeLoop:
 
     def needs(self, prompt_tokens: int, room: int) -> int:
         """Tokens of a row that a page may come to: its longest answer, and what the last pass runs beyond it."""
-        return prompt_tokens + room + self.steppers[0].width(1 + self._most)
+        return prompt_tokens + room + self._width
+
+    @property
+    def _width(self) -> int:
+        return self.steppers[0].width(1 + self._most)
 
     def run(self, jobs: Iterable[Job], sampling: Sampling) -> list[Written]:
         """What is written for each job, in their order; a job is taken from the iterable when a row is free for it.
@@ -185,7 +202,7 @@ class DecodeLoop:
             OcrError: a page needs more than a row holds.
         """
         waiting, done = enumerate(jobs), dict[int, Written]()
-        lanes = [_Lane(stepper) for stepper in self.steppers]
+        lanes = [_Lane(stepper, self._width) for stepper in self.steppers]
         flying: _Lane | None = None
         with self.steppers[0].attention():
             for lane in cycle(lanes):
@@ -211,16 +228,15 @@ class DecodeLoop:
         """Pages leave and join; then each of those that are there has its draft."""
         done.update((page.number, page.written()) for page in lane.retired())
         while len(lane.pages) < lane.stepper.cache.rows and (following := next(waiting, None)) is not None:
-            lane.pages.append(self._joined(lane.stepper, len(lane.pages), _Page(*following, self._text_of), sampling))
+            lane.pages.append(self._joined(lane.stepper, len(lane.pages), *following, sampling))
             done.update((page.number, page.written()) for page in lane.retired())
         lane.drafts = [page.draft(self._most, lane.stepper.vocabulary) for page in lane.pages]
         lane.chosen = []
 
-    def _joined(self, stepper: Stepper, row: int, page: _Page, sampling: Sampling) -> _Page:
-        job = page.job
+    def _joined(self, stepper: Stepper, row: int, number: int, job: Job, sampling: Sampling) -> _Page:
         if self.needs(job.prompt.shape[0], job.room) > self.row_tokens:
             raise OcrError(f"the page may need more tokens than the {self.row_tokens} of a cache row")
-        hidden = stepper.prompt(job.prompt, row)
+        page, hidden = _Page(number, job, self._text_of), stepper.prompt(job.prompt, row)
         page.write((), self._chosen(stepper, hidden, job.draws[:1], sampling), self._end_ids)
         return page
 

@@ -5,6 +5,7 @@ Imports torch and transformers.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, NamedTuple
@@ -20,6 +21,8 @@ from rag_ingest.ocr.decode_sample import Sampling, page_draws
 from rag_ingest.ocr.decode_step import REACH_STEP, Stepper, cache_shape
 from rag_ingest.types import TextLine
 
+log = logging.getLogger(__name__)
+
 MOST_ROWS: Final = 96
 """Pages decoded together at most: in two lanes of 48, reading the weights is 8 % of a step (`eval/gpu.md`)."""
 
@@ -32,7 +35,7 @@ class Asked:
         prompt_tokens: of its prompt.
         room: tokens that it may write.
         key: what its random numbers depend on.
-        layer: lines of its text layer; None and nothing draft nothing.
+        layer: lines of its text layer; None, none and blank ones draft nothing.
     """
 
     prompt_tokens: int
@@ -109,9 +112,13 @@ class PageLoop:
         self._loop = None
 
     def _drafter(self, page: Asked, options: DecodeOptions) -> TextLayerDrafter | None:
-        if not options.draft or not page.layer:
+        if not options.draft or not any(line.text.strip() for line in page.layer or ()):
             return None
-        return TextLayerDrafter(page.layer, self._encode, self._decode)
+        try:
+            return TextLayerDrafter(page.layer, self._encode, self._decode)
+        except Exception as e:
+            log.warning("a page is written without drafts: %s: %s", type(e).__name__, e)
+            return None
 
     def _ready(self, pages: int, length: int, options: DecodeOptions) -> DecodeLoop:
         rows, budget = min(pages, MOST_ROWS), int(options.cache_gb * 10**9)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from typing import Any, Final
 
 import torch
@@ -46,12 +47,14 @@ class Stepper:
         config = self._decoder.config
         if kinds := set(config.layer_types) - {_FULL}:
             raise ModelError(f"layers of {', '.join(sorted(kinds))} need ocr.decoder = 'generate'")
-        self._sharing = config.num_attention_heads // config.num_key_value_heads
         self.device: torch.device = model.device
         self.vocabulary: int = config.vocab_size
-        self._forward: Callable[[torch.Tensor, torch.Tensor, int], torch.Tensor] = self._pass
+        # of no bound method, which would keep the cache from being freed with its stepper
+        self._forward: Callable[[torch.Tensor, torch.Tensor, int], torch.Tensor] = partial(
+            _pass, self._decoder, cache, config.num_attention_heads // config.num_key_value_heads
+        )
         if self.device.type == "cuda":
-            self._forward = Captured(self._pass)
+            self._forward = Captured(self._forward)
 
     @contextmanager
     def attention(self) -> Iterator[None]:
@@ -92,9 +95,10 @@ class Stepper:
         # rows beyond the pages write into rows that nobody holds, tokens beyond a page's own where the next ones come
         padded = [[*row, *[0] * (width - len(row))] for row in tokens] + [[0] * width] * (count - len(tokens))
         before = [*lengths, *[0] * (count - len(lengths))]
-        hidden = self._forward(self._there(padded), self._there(before), min(reach, self.cache.length))
         own = [row * width + place for row, these in enumerate(tokens) for place in range(len(these))]
-        return hidden.flatten(0, 1)[self._there(own)]
+        # put on the device beforehand: behind the pass, each of them would wait for its end
+        sent = self._there(padded), self._there(before), self._there(own)
+        return self._forward(*sent[:2], min(reach, self.cache.length)).flatten(0, 1)[sent[2]]
 
     def width(self, tokens: int) -> int:
         """Tokens a row in a step where the longest row has so many."""
@@ -103,17 +107,6 @@ class Stepper:
     def scores(self, hidden: torch.Tensor) -> torch.Tensor:
         """[places, hidden] -> [places, vocabulary]."""
         return self._head(hidden)  # type: ignore[no-any-return]
-
-    def _pass(self, tokens: torch.Tensor, lengths: torch.Tensor, reach: int) -> torch.Tensor:
-        places = lengths[:, None] + torch.arange(tokens.shape[1], device=tokens.device)
-        seen = torch.arange(reach, device=tokens.device) <= places[:, :, None]  # [rows, tokens, reach]
-        return self._decoder(  # type: ignore[no-any-return]
-            input_ids=tokens,
-            attention_mask={_FULL: seen.repeat(1, self._sharing, 1)[:, None]},
-            position_ids=places,
-            past_key_values=self.cache.step(places, reach),
-            use_cache=True,
-        ).last_hidden_state
 
     def _there(self, numbers: Sequence[Any]) -> torch.Tensor:
         return torch.tensor(numbers, device=self.device)
@@ -124,6 +117,21 @@ def cache_shape(model: Any) -> CacheShape:
     config = model.model.language_model.config
     heads, size = config.num_key_value_heads, config.head_dim
     return CacheShape(config.num_hidden_layers, heads, size, model.dtype, model.device)
+
+
+def _pass(
+    decoder: Any, cache: RowCache, sharing: int, tokens: torch.Tensor, lengths: torch.Tensor, reach: int
+) -> torch.Tensor:
+    """[rows, tokens] and [rows] that they hold already -> [rows, tokens, hidden]; `sharing` queries a head of keys."""
+    places = lengths[:, None] + torch.arange(tokens.shape[1], device=tokens.device)
+    seen = torch.arange(reach, device=tokens.device) <= places[:, :, None]  # [rows, tokens, reach]
+    return decoder(  # type: ignore[no-any-return]
+        input_ids=tokens,
+        attention_mask={_FULL: seen.repeat(1, sharing, 1)[:, None]},
+        position_ids=places,
+        past_key_values=cache.step(places, reach),
+        use_cache=True,
+    ).last_hidden_state
 
 
 def _rounded_rows(count: int) -> int:

@@ -6,6 +6,7 @@ import random
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cache
+from typing import Any
 
 import pytest
 import torch
@@ -104,6 +105,27 @@ def test_hostile_drafts_change_nothing(sampling: Sampling) -> None:
         drafters: list[Drafter | None] = [Says(said), Foresees(PAGES[1], wrong=30), None, Says(said)]
         jobs = [job(page, 30, drafter) for page, drafter in zip(PAGES[:4], drafters, strict=True)]
         assert [each.tokens for each in loop(4).run(jobs, sampling)] == [each.tokens for each in plain]
+
+
+@pytest.mark.parametrize("said", [KeyError("lost"), RecursionError(), None, 7, "words", [65, 1.5], [65, None]])
+def test_an_error_of_a_drafter_costs_its_drafts_alone(said: Any, caplog: pytest.LogCaptureFixture) -> None:
+    calls = 0
+
+    class Fails:
+        def propose(self, written: Sequence[int], most: int) -> Sequence[int]:
+            nonlocal calls
+            calls += 1
+            if calls < 3:
+                return Foresees(8).propose(written, most)[:4]
+            if isinstance(said, Exception):
+                raise said
+            return said  # type: ignore[no-any-return]
+
+    failed, other = loop(2).run([job(8, drafter=Fails()), job(14, drafter=Foresees(14))], GREEDY)
+    assert (failed.tokens, other.tokens) == (expected(8), expected(14))
+    assert (calls, failed.accepted) == (3, 8), "it is not asked again"
+    assert other.accepted == other.drafted > 0
+    assert len(caplog.messages) == 1
 
 
 @settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.too_slow])

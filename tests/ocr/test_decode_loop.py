@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import gc
 import random
-from collections.abc import Iterator
+import weakref
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from typing import Any
 
 import pytest
 import torch
@@ -100,6 +104,47 @@ def test_the_cache_takes_no_more_than_at_its_start() -> None:
     place, size = held.data_ptr(), decoder.steppers[0].cache.nbytes
     decoder.run([job(page, 40) for page in PAGES], GREEDY)
     assert (decoder.steppers[0].cache._held.data_ptr(), decoder.steppers[0].cache.nbytes) == (place, size)
+
+
+@pytest.mark.parametrize(("rows", "fixed_shapes", "lanes"), [(1, True, 1), (2, False, 1), (3, True, 1), (4, True, 2)])
+def test_a_page_of_nan_spoils_no_other(rows: int, fixed_shapes: bool, lanes: int) -> None:
+    lost = replace(job(13, 50), prompt=torch.full_like(prompts()[13], float("nan")))
+    decoder = loop(rows, fixed_shapes=fixed_shapes, lanes=lanes)
+    # the lost ones leave before, between and behind the others, so that rows are taken again and moved over
+    written = decoder.run([lost, job(14), replace(lost, room=9), job(8), lost, job(5), job(0)], GREEDY)
+    assert tokens([written[place] for place in (1, 3, 5, 6)]) == [expected(page) for page in (14, 8, 5, 0)]
+    assert all(bool(stepper.cache._held.isfinite().all()) for stepper in decoder.steppers)
+
+
+def test_a_loop_that_is_let_go_frees_its_cache_at_once() -> None:
+    gc.disable()
+    try:
+        decoder = loop(2)
+        decoder.run([job(14, 4)], GREEDY)
+        cache = weakref.ref(decoder.steppers[0].cache)
+        del decoder
+        assert cache() is None, "a larger one is made in its place"
+    finally:
+        gc.enable()
+
+
+def test_nothing_is_put_on_the_device_behind_a_pass() -> None:
+    decoder, order = loop(2), list[str]()
+    stepper = decoder.steppers[0]
+    forward, there = stepper._forward, stepper._there
+
+    def passing(tokens: torch.Tensor, lengths: torch.Tensor, reach: int) -> torch.Tensor:
+        order.append("pass")
+        return forward(tokens, lengths, reach)
+
+    def putting(numbers: Sequence[Any]) -> torch.Tensor:
+        order.append("put")
+        return there(numbers)
+
+    stepper._forward, stepper._there = passing, putting  # type: ignore[method-assign]
+    with stepper.attention():
+        stepper.step([[5, 6], [7]], [3, 4])
+    assert order[-1] == "pass", "it would wait for the pass, and the other lane with it"
 
 
 def test_fixed_shapes_are_few_and_fit_the_cache() -> None:

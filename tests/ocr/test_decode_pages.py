@@ -79,8 +79,29 @@ def test_a_text_layer_saves_passes_and_changes_no_answer(model: Loaded, temperat
     known = [place for place, page in enumerate(PAGES) if page < 16]
     assert sum(drafted[place].passes for place in known) < 0.6 * sum(plain[place].passes for place in known)
     # nothing to draft from, or told not to: one token a pass
-    for layers, draft in (([None, ()] * 3, True), ([lines(page) for page in PAGES], False)):
+    blank = (TextLine(" \n", (0.0, 0.0, 9.0, 9.0)),)
+    for layers, draft in (([None, (), blank] * 2, True), ([lines(page) for page in PAGES], False)):
         assert model.read(images, keys, replace(options, draft=draft), layers) == plain
+
+
+@pytest.mark.parametrize("calls", [0, 3])
+def test_an_encoder_that_fails_costs_drafts_alone(
+    model: Loaded, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, calls: int
+) -> None:
+    left, encode = calls, model._pages._encode
+
+    def failing(text: str) -> list[int]:
+        nonlocal left
+        left -= 1
+        if left < 0:
+            raise ValueError("no such text")
+        return list(encode(text))
+
+    monkeypatch.setattr(model._pages, "_encode", failing)
+    layers = [lines(page) for page in PAGES[:2]]
+    assert read(model, OPTIONS, layers, count=2) == read(model, OPTIONS, count=2)
+    assert len(caplog.messages) == 2
+    assert "no such text" in caplog.text
 
 
 def test_the_cache_keeps_to_its_budget_and_pages_wait(model: Loaded) -> None:
