@@ -52,7 +52,8 @@ def _likeliest(likely: torch.Tensor, top_p: float) -> tuple[torch.Tensor, torch.
     if likely.shape[-1] > LIKELIEST:
         tokens = likely.topk(LIKELIEST, dim=-1).indices.sort(dim=-1).values
         falling, order = likely.gather(-1, tokens).sort(dim=-1, descending=True, stable=True)
-        if bool((falling.cumsum(-1)[:, -2] >= top_p).all()):  # the last one is cut away
+        cut = falling.cumsum(-1) - falling >= top_p
+        if bool(cut[falling == falling[:, -1:]].all()):  # of tokens that equal the last, any may be among these
             return falling, tokens.gather(-1, order)
     falling, tokens = likely.sort(dim=-1, descending=True, stable=True)
     return falling, tokens
