@@ -16,7 +16,9 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Callable, Generator, Iterator, Sequence
+import os
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
 
@@ -32,6 +34,7 @@ if TYPE_CHECKING:
     from PIL.Image import Image
 
 HOTTEST: Final = 1.0
+_THREADS: Final = 8
 
 log = logging.getLogger(__name__)
 
@@ -212,6 +215,8 @@ def rungs(page: Page, level: Page, options: GuardOptions, temperature: float, pa
 def run(climbs: Sequence[Climb], read: Callable[[Sequence[Attempt]], Sequence[Outcome]]) -> list[Result]:
     """Takes all pages up their ladders together, a batch a rung; same length and order.
 
+    What looks at the pages before and after does so in threads: a model that could read is waiting.
+
     Args:
         climbs: one a page.
         read: attempts -> outcomes, same length and order; attempts of one call share engine and temperature, whatever
@@ -219,24 +224,24 @@ def run(climbs: Sequence[Climb], read: Callable[[Sequence[Attempt]], Sequence[Ou
     """
     done: dict[int, Result] = {}
     waiting: dict[int, Attempt] = {}
+    with ThreadPoolExecutor(min(os.cpu_count() or 1, _THREADS), "ladder") as threads:
 
-    def send(place: int, outcome: Outcome | None) -> None:
-        ended, value = step(climbs[place], outcome)
-        if ended is not None:
-            done[place] = ended
-        elif value is not None:
-            waiting[place] = value
+        def send(outcomes: Mapping[int, Outcome | None]) -> None:
+            steps = threads.map(step, [climbs[place] for place in outcomes], outcomes.values())
+            for place, (ended, attempt) in zip(outcomes, steps, strict=True):
+                if ended is not None:
+                    done[place] = ended
+                elif attempt is not None:
+                    waiting[place] = attempt
 
-    for place in range(len(climbs)):
-        send(place, None)
-    while waiting:
-        groups: dict[tuple[str, float], list[tuple[int, Attempt]]] = {}
-        for place, attempt in sorted(waiting.items()):
-            groups.setdefault((attempt.engine, attempt.temperature), []).append((place, attempt))
-        waiting = {}
-        for group in groups.values():
-            for (place, _), outcome in zip(group, read([attempt for _, attempt in group]), strict=True):
-                send(place, outcome)
+        send(dict.fromkeys(range(len(climbs))))
+        while waiting:
+            groups: dict[tuple[str, float], dict[int, Attempt]] = {}
+            for place, attempt in sorted(waiting.items()):
+                groups.setdefault((attempt.engine, attempt.temperature), {})[place] = attempt
+            waiting = {}
+            for group in groups.values():
+                send(dict(zip(group, read(list(group.values())), strict=True)))
     return [done[place] for place in range(len(climbs))]
 
 

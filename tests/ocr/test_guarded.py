@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from threading import Barrier
 from typing import Any
 
 import pytest
@@ -267,6 +268,16 @@ def test_pages_climb_together_and_come_back_in_order() -> None:
     assert [result.number for result in results if isinstance(result, PageMarkdown)] == list(range(7))
     assert batches == [[(n, 0) for n in range(7)], [(n, 1) for n in (1, 2, 4, 5)], [(n, 2) for n in (2, 5)]]
     assert run([], answer) == []
+
+
+def test_pages_are_looked_at_beside_each_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each look waits for another page's."""
+    meet = Barrier(2)
+    monkeypatch.setattr("os.cpu_count", lambda: 2)
+    monkeypatch.setattr("rag_ingest.ocr.ladder.is_blank", lambda image: meet.wait(10) < 0)
+    climbs = [start(GuardOptions(), page(n)) for n in range(6)]
+    results = run(climbs, lambda attempts: [read(attempt, GOOD) for attempt in attempts])
+    assert [r.number for r in results if isinstance(r, PageMarkdown)] == list(range(6))
 
 
 def test_a_ready_fallback_reads_and_its_trouble_is_a_failure() -> None:
