@@ -83,23 +83,14 @@ def write_markdown(paths: Sequence[str], output: Path | None, config: Config, *,
         ConfigError: nothing to read, or several documents for one output file.
     """
     found = list(find_sources(paths))
-    sources = [item for item in found if isinstance(item, Source)]
-    if not sources:
-        raise ConfigError(
-            "nothing to read: " + "; ".join(f"{i.source}: {i.reason}" for i in found if isinstance(i, Failure))
-        )
-    to_file = output is not None and not output.is_dir() and output.suffix.lower() in (".md", ".markdown", ".txt")
-    several = len(sources) > 1 or any(map(holds_others, sources))
-    if to_file and several:
-        raise ConfigError(f"several documents can't go into one file: give a folder instead of {output}")
-    if figures and output is None:
-        raise ConfigError("crops of figures need a place: give -o FILE or -o DIR")
+    sources = _sources(found)
+    countless = any(map(holds_others, sources))
+    several = countless or len(sources) > 1
+    to_file = _prepare(output, several, figures)
     config = replace(config, figures=replace(config.figures, keep="files" if figures else "none"))
-    if output is not None:
-        _prepare(output.parent if to_file else output)
     failures: list[Failure] = []
     taken: set[str] = set()
-    with Pipeline(config) as pipeline, OcrProgress(0 if any(map(holds_others, sources)) else len(found)) as progress:
+    with Pipeline(config) as pipeline, OcrProgress(0 if countless else len(found)) as progress:
         progress(EngineChosen(pipeline.engine.name, pipeline.engine_reason))
         for item in pipeline.pages(found):
             if isinstance(item, Failure):
@@ -110,10 +101,7 @@ def write_markdown(paths: Sequence[str], output: Path | None, config: Config, *,
             failures.extend(r for r in results if isinstance(r, Failure))
             progress.document(document.source, results)
             if output is None:
-                text = markdown_with_markers(results)
-                header = f"<!-- source: {document.source} -->\n\n" if several else ""
-                sys.stdout.write(header + text + ("\n" if several else ""))
-                sys.stdout.flush()
+                _print_document(document.source if several else "", results)
             else:
                 target = output if to_file else output / _free_name(document.source, taken)
                 _write_document(target, results, figures)
@@ -121,12 +109,36 @@ def write_markdown(paths: Sequence[str], output: Path | None, config: Config, *,
     return not failures
 
 
-def _prepare(folder: Path) -> None:
-    """Before the first page: what can't be written is said at once."""
+def _sources(found: Sequence[Source | Failure]) -> list[Source]:
+    sources = [item for item in found if isinstance(item, Source)]
+    if not sources:
+        reasons = (f"{item.source}: {item.reason}" for item in found if isinstance(item, Failure))
+        raise ConfigError(f"nothing to read: {'; '.join(reasons)}")
+    return sources
+
+
+def _prepare(output: Path | None, several: bool, figures: bool) -> bool:
+    """Whether all goes into one file. Before the first page: what can't be written is said at once."""
+    if output is None:
+        if figures:
+            raise ConfigError("crops of figures need a place: give -o FILE or -o DIR")
+        return False
+    to_file = not output.is_dir() and output.suffix.lower() in (".md", ".markdown", ".txt")
+    if to_file and several:
+        raise ConfigError(f"several documents can't go into one file: give a folder instead of {output}")
+    folder = output.parent if to_file else output
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as e:
         raise ConfigError(f"{folder} can't be made a folder for the output: {e.strerror}") from e
+    return to_file
+
+
+def _print_document(source: str, results: Sequence[PageResult]) -> None:
+    """To stdout; `source` where there are several documents, else empty."""
+    text = markdown_with_markers(results)
+    sys.stdout.write(f"<!-- source: {source} -->\n\n{text}\n" if source else text)
+    sys.stdout.flush()
 
 
 def _free_name(source: str, taken: set[str]) -> str:
