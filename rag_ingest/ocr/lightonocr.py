@@ -23,7 +23,16 @@ from rag_ingest.ocr.guarded import GuardOptions
 from rag_ingest.ocr.ladder import Attempt, Broken, Outcome, Then, climb, proof_image, run
 from rag_ingest.ocr.lightonocr_input import PROMPT, RENDERING, frame_pt, picture
 from rag_ingest.ocr.loops import loop_facts
-from rag_ingest.ocr.models import VARIANTS, Located, fetch, identity, locate, weights_available
+from rag_ingest.ocr.models import (
+    OF_THE_VARIANT,
+    VARIANTS,
+    Located,
+    fetch,
+    identity,
+    locate,
+    take_defaults,
+    weights_available,
+)
 from rag_ingest.types import Failure, Page, PageMarkdown
 
 if TYPE_CHECKING:
@@ -42,33 +51,37 @@ OUTPUT_VERSION: Final = 3
 class LightOnOcrOptions(GuardOptions, DecodeOptions):
     """What runs, how it writes, and (see `GuardOptions`) what is done about a page that reads badly.
 
+    Where `revision`, `max_new_tokens`, `temperature` and `top_p` are left out they are the model's own, as `VARIANTS`
+    has them.
+
     Attributes:
         model: a folder, a hub name, or a short variant name (see `models.VARIANTS`).
-        revision: branch, tag or commit on the hub; None is its `main`. Ignored for a folder.
+        revision: branch, tag or commit on the hub. Ignored for a folder.
         device: "auto" takes CUDA, then MPS, then the CPU.
         dtype: "auto" is bfloat16 on CUDA and float32 elsewhere.
         batch_size: pages read in one call; 0 chooses by device and decoder.
         max_new_tokens: longest answer; a page that reaches it has finish_reason "length". The model's own position
             limit may end a page earlier, with the same reason.
-        temperature: 0 always takes the likeliest token. 0.2 and `top_p` 0.9 are the model card's advice.
+        temperature: 0 always takes the likeliest token.
         seed: of sampling; a page's answer depends on it and on the page, not on the pages beside it.
         attention: "auto" takes flash_attention_2 on CUDA where the package is installed, else sdpa.
     """
 
     model: str = "lightonai/LightOnOCR-2-1B"
-    revision: str | None = None
+    revision: str | None = OF_THE_VARIANT
     device: str = "auto"
     dtype: Literal["auto", "bfloat16", "float16", "float32"] = "auto"
     batch_size: int = 0
-    max_new_tokens: int = 4096
-    temperature: float = 0.2
-    top_p: float = 0.9
+    max_new_tokens: int = OF_THE_VARIANT
+    temperature: float = OF_THE_VARIANT
+    top_p: float = OF_THE_VARIANT
     seed: int = 0
     attention: Literal["auto", "sdpa", "flash_attention_2", "eager"] = "auto"
 
     def __post_init__(self) -> None:
         if not self.model:
             raise ConfigError(f"ocr.model is empty: give a folder, a hub name or one of {', '.join(VARIANTS)}")
+        take_defaults(self, self.model, "revision", "max_new_tokens", "temperature", "top_p")
         if self.device != "auto" and self.device.split(":")[0] not in PAGES_AT_A_TIME["loop"]:
             raise ConfigError(f"ocr.device is {self.device!r}: it must be auto, cuda, cuda:N, mps or cpu")
         for name, known in (("dtype", _DTYPES), ("attention", _ATTENTIONS)):

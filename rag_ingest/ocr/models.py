@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from rag_ingest.errors import ConfigError, ModelError
 
@@ -20,8 +20,7 @@ class Variant:
     Attributes:
         hub: name on the Hugging Face hub.
         purpose: one line.
-        boxes: whether it writes the boxes of embedded images behind their placeholders.
-        revision: branch, tag or commit that is taken where none is asked for.
+        revision: branch, tag or commit that is taken where none is asked for; None is `main`.
         temperature: of the sampling.
         top_p: of the sampling.
         max_new_tokens: 1,024 cut dense pages.
@@ -29,8 +28,7 @@ class Variant:
 
     hub: str
     purpose: str
-    boxes: bool = False
-    revision: str = "main"
+    revision: str | None = None
     temperature: float = 0.2
     top_p: float = 0.9
     max_new_tokens: int = 4096
@@ -38,19 +36,33 @@ class Variant:
 
 VARIANTS: Final[Mapping[str, Variant]] = {
     "2-1B": Variant(hub="lightonai/LightOnOCR-2-1B", purpose="best text; the default"),
-    "2-1B-bbox": Variant(hub="lightonai/LightOnOCR-2-1B-bbox", purpose="best boxes of images", boxes=True),
-    "2-1B-bbox-soup": Variant(hub="lightonai/LightOnOCR-2-1B-bbox-soup", purpose="boxes, text in balance", boxes=True),
+    "2-1B-bbox": Variant(hub="lightonai/LightOnOCR-2-1B-bbox", purpose="best boxes of images"),
+    "2-1B-bbox-soup": Variant(hub="lightonai/LightOnOCR-2-1B-bbox-soup", purpose="boxes, text in balance"),
     "2-1B-ocr-soup": Variant(hub="lightonai/LightOnOCR-2-1B-ocr-soup", purpose="text, merged for robustness"),
     "2-1B-base": Variant(hub="lightonai/LightOnOCR-2-1B-base", purpose="to fine-tune"),
-    "2-1B-bbox-base": Variant(hub="lightonai/LightOnOCR-2-1B-bbox-base", purpose="to fine-tune, boxes", boxes=True),
+    "2-1B-bbox-base": Variant(hub="lightonai/LightOnOCR-2-1B-bbox-base", purpose="to fine-tune, boxes"),
     "3-1B": Variant(hub="lightonai/LightOnOCR-3-1B", purpose="the next generation in the same design"),
 }
 """Short name -> checkpoint. A fine-tune of one's own needs no entry: any folder or hub name is taken."""
 
 
-def variant_of(model: str) -> Variant | None:
-    """The published checkpoint that a short or hub name stands for; None for a folder or anybody else's."""
-    return VARIANTS.get(model) or next((known for known in VARIANTS.values() if known.hub == model), None)
+OF_THE_VARIANT: Final[Any] = None
+"""The default of an option of which the variant has its own; see `take_defaults`."""
+
+
+def take_defaults(options: object, model: str, *names: str) -> None:
+    """Gives options that were left out what the variant has; a folder or anybody else's model has what most have.
+
+    Args:
+        options: a frozen dataclass, in its `__post_init__`.
+        model: a short or hub name, or a folder.
+        names: of the options, as in `Variant`.
+    """
+    hub = full_name(model)
+    variant = next((known for known in VARIANTS.values() if known.hub == hub), Variant(hub=hub, purpose=""))
+    for name in names:
+        if getattr(options, name) is OF_THE_VARIANT:
+            object.__setattr__(options, name, getattr(variant, name))
 
 
 FILES: Final = ("*.safetensors", "*.json", "*.jinja", "*.txt")

@@ -25,6 +25,7 @@ from rag_ingest.ocr.guarded import GuardOptions
 from rag_ingest.ocr.ladder import Attempt, Broken, Outcome, broke_down, climb, proof_image, step
 from rag_ingest.ocr.lightonocr_input import RENDERING, frame_pt, picture
 from rag_ingest.ocr.loops import loop_facts
+from rag_ingest.ocr.models import OF_THE_VARIANT, full_name, take_defaults
 from rag_ingest.ocr.server_alive import Alive
 from rag_ingest.ocr.server_answer import Answer, Chunk, Completion, followed, whole
 from rag_ingest.ocr.server_faults import refuses_to_stream, where_to
@@ -55,11 +56,11 @@ _WAYS: Final[Sequence[dict[str, Any]]] = (
 class ServerOptions(GuardOptions, EndpointOptions):
     """Options of the `server` engine, beside those of every endpoint and of the guards.
 
-    The defaults of generation are those that LightOn recommends for LightOnOCR-2; 64 pages in flight and 600 s are
-    those of its published throughput.
+    `model` may be a short name of `models.VARIANTS`, whose generation is taken where none is given. 64 pages in flight
+    and 600 s are those of LightOn's published throughput.
 
     Attributes:
-        max_new_tokens: a page's limit; 1,024 cuts dense pages.
+        max_new_tokens: a page's limit.
         temperature: 0 is greedy, and then `top_p` and `seed` are not sent.
         top_p: nucleus sampling.
         seed: of the sampling; none when not set.
@@ -72,9 +73,9 @@ class ServerOptions(GuardOptions, EndpointOptions):
     """
 
     model: str = "lightonai/LightOnOCR-2-1B"
-    max_new_tokens: int = 4096
-    temperature: float = 0.2
-    top_p: float = 0.9
+    max_new_tokens: int = OF_THE_VARIANT
+    temperature: float = OF_THE_VARIANT
+    top_p: float = OF_THE_VARIANT
     seed: int | None = None
     image_format: Literal["png", "jpeg"] = "png"
     stream: bool = True
@@ -83,6 +84,8 @@ class ServerOptions(GuardOptions, EndpointOptions):
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        object.__setattr__(self, "model", full_name(self.model))
+        take_defaults(self, self.model, "max_new_tokens", "temperature", "top_p")
         if not self.model:
             raise ConfigError("server.model must name what the server serves, for example lightonai/LightOnOCR-2-1B")
         self._check_range("max_new_tokens", 1, 131_072)

@@ -9,9 +9,11 @@ from pathlib import Path
 
 import pytest
 
+from rag_ingest.config import load_config
 from rag_ingest.errors import ConfigError, ModelError
 from rag_ingest.ocr.lightonocr import LightOnOCR, LightOnOcrOptions, weights_available
-from rag_ingest.ocr.models import VARIANTS, fetch, full_name, identity, locate, missing_files, variant_of
+from rag_ingest.ocr.models import VARIANTS, Variant, fetch, full_name, identity, locate, missing_files
+from rag_ingest.ocr.server import ServerOptions
 
 HUB = "lightonai/LightOnOCR-2-1B"
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
@@ -47,18 +49,29 @@ def test_short_names_stand_for_hub_names() -> None:
     assert full_name("someone/else") == "someone/else"
 
 
-def test_every_variant_has_its_place_and_the_options_its_defaults() -> None:
-    defaults = LightOnOcrOptions()
-    assert full_name(defaults.model) == VARIANTS["2-1B"].hub
+def test_every_variant_has_its_place() -> None:
+    assert full_name(LightOnOcrOptions().model) == VARIANTS["2-1B"].hub
     assert len({variant.hub for variant in VARIANTS.values()}) == len(VARIANTS) == 7
     for name, variant in VARIANTS.items():
         assert variant.hub == f"lightonai/LightOnOCR-{name}"
-        assert variant_of(name) is variant_of(variant.hub) is variant
-        assert variant.boxes == ("bbox" in name)
         assert variant.purpose
-        assert (variant.temperature, variant.top_p) == (defaults.temperature, defaults.top_p)
-        assert variant.max_new_tokens == defaults.max_new_tokens
-    assert variant_of("someone/else") is None
+
+
+def test_what_is_not_given_is_the_variants(monkeypatch: pytest.MonkeyPatch) -> None:
+    own = Variant(hub=VARIANTS["3-1B"].hub, purpose="-", revision="v3", temperature=0.0, top_p=0.5, max_new_tokens=99)
+    monkeypatch.setattr("rag_ingest.ocr.models.VARIANTS", {**VARIANTS, "3-1B": own})
+    for name in ("3-1B", own.hub):
+        local, served = LightOnOcrOptions(model=name), ServerOptions(model=name)
+        assert (local.revision, local.temperature, local.top_p, local.max_new_tokens) == ("v3", 0.0, 0.5, 99)
+        assert (served.model, served.temperature, served.top_p, served.max_new_tokens) == (own.hub, 0.0, 0.5, 99)
+        given = LightOnOcrOptions(model=name, revision="main", temperature=0.3, top_p=0.7, max_new_tokens=7)
+        assert (given.revision, given.temperature, given.top_p, given.max_new_tokens) == ("main", 0.3, 0.7, 7)
+    for model in ("2-1B-bbox", "/models/mine", "someone/else"):
+        for options in (LightOnOcrOptions(model=model), ServerOptions(model=model)):
+            assert (options.temperature, options.top_p, options.max_new_tokens) == (0.2, 0.9, 4096), "as the card says"
+    assert ServerOptions(model="2-1B-bbox").model == "lightonai/LightOnOCR-2-1B-bbox"
+    assert load_config(settings=["ocr.model=3-1B", "ocr.top_p=0.8"]).ocr.top_p == 0.8
+    assert load_config(settings=["server.model=3-1B"]).server.max_new_tokens == 99
 
 
 def test_a_complete_folder_is_taken_as_it_is(tiny: Path) -> None:
