@@ -111,7 +111,7 @@ class OcrProgress(_Progress):
 
 def document_line(report: DocumentReport) -> str:
     """One finished document in words."""
-    if report.outcome in ("unchanged", "duplicate", "superseded", "removed"):
+    if report.outcome in ("unchanged", "duplicate", "moved", "superseded", "removed"):
         return f"{report.source}: {report.outcome}"
     failed = f", {report.pages_failed} pages failed" if report.pages_failed else ""
     cached = f" + {report.pages_cached} from the ledger" if report.pages_cached else ""

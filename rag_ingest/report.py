@@ -7,7 +7,9 @@ from typing import Any, Literal
 
 from rag_ingest.types import Failure, PageMarkdown
 
-DocumentOutcome = Literal["added", "updated", "unchanged", "duplicate", "superseded", "partial", "failed", "removed"]
+DocumentOutcome = Literal[
+    "added", "updated", "unchanged", "duplicate", "moved", "superseded", "partial", "failed", "removed"
+]
 
 
 @dataclass(frozen=True)
@@ -30,7 +32,8 @@ class DocumentReport:
     """One document is dealt with.
 
     Attributes:
-        outcome: "unchanged" was there already, "duplicate" has the content of another source, "partial" is in the
+        outcome: "unchanged" was there already, "duplicate" has the content of another source, "moved" of one
+            whose file is gone, "partial" is in the
             knowledge base without the pages that failed, "superseded" has given way to a later version of the same
             paper, "removed" is gone from its folder, "failed" is not in it.
         pages_read: pages that the engine read in this run.

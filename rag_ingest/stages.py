@@ -45,15 +45,15 @@ class Work:
     Attributes:
         todo: page numbers to read.
         done: pages that were read before.
-        skip: why nothing is to be done at all: "unchanged", "duplicate" (`same_as` has this content), "superseded" (by
-            a later version that is there); else empty.
+        skip: why no page is to be read: "unchanged", "duplicate" (`same_as` has this content), "moved" (`same_as` had
+            it, and its file is gone), "superseded" (by a later version that is there); else empty.
         stamp: of the source, as it was found.
     """
 
     document: SourceDocument
     todo: tuple[int, ...]
     done: Mapping[int, PageMarkdown] = field(default_factory=dict)
-    skip: Literal["", "unchanged", "duplicate", "superseded"] = ""
+    skip: Literal["", "unchanged", "duplicate", "moved", "superseded"] = ""
     same_as: str = ""
     stamp: str = ""
 

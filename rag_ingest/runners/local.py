@@ -10,11 +10,13 @@ Markdown goes to the ledger soon after it was read; documents' chunks go in one 
 from __future__ import annotations
 
 import logging
+import os
 import time
 from collections.abc import Iterable
 from pathlib import Path
 
 from rag_ingest.errors import StoreError
+from rag_ingest.load.discover import find_sources
 from rag_ingest.load.member_uri import file_of
 from rag_ingest.pipeline import Paths, Pipeline
 from rag_ingest.report import DocumentReport, EngineChosen, IngestReport, Waiting
@@ -22,6 +24,7 @@ from rag_ingest.runners.writer import Progress, Writer
 from rag_ingest.store.figure_files import FigureFiles
 from rag_ingest.store.knowledge_base import KnowledgeBase
 from rag_ingest.store.lease import lease
+from rag_ingest.types import Source
 
 log = logging.getLogger(__name__)
 
@@ -36,7 +39,7 @@ def run(pipeline: Pipeline, paths: Paths, db: str, progress: Progress, sync: Ite
         paths: what to read.
         db: folder of the knowledge base, or a URI that LanceDB knows.
         progress: is told what happens.
-        sync: folders; what came from a file in them that is gone is removed at the end.
+        sync: folders; what came from a file in them that is gone is removed, but for its pages in the ledger.
 
     Raises:
         ConfigError: a wrong option, engine or model, before the first page.
@@ -59,8 +62,8 @@ def run(pipeline: Pipeline, paths: Paths, db: str, progress: Progress, sync: Ite
         ) as kb,
     ):
         try:
+            _remove_vanished(kb, sync, report, progress)
             Writer(pipeline, kb, report, progress).run(paths)
-            _remove_vanished(kb, [Path(folder) for folder in sync], report, progress)
         except KeyboardInterrupt:
             report.interrupted = True
         if report.chunks:
@@ -69,9 +72,12 @@ def run(pipeline: Pipeline, paths: Paths, db: str, progress: Progress, sync: Ite
     return report
 
 
-def _remove_vanished(kb: KnowledgeBase, folders: list[Path], report: IngestReport, progress: Progress) -> None:
-    """Sources in these folders whose file is gone; a folder that is gone itself is left alone, as a disk may be."""
-    roots = [folder.absolute() for folder in folders if folder.is_dir()]
+def _remove_vanished(
+    kb: KnowledgeBase, folders: Iterable[str | Path], report: IngestReport, progress: Progress
+) -> None:
+    """Sources in these folders whose file is gone. A folder without any source is left alone: a disk may be missing."""
+    roots = [Path(os.path.normpath(Path(folder).expanduser().absolute())) for folder in folders]
+    roots = [root for root in roots if any(isinstance(found, Source) for found in find_sources([root]))]
     if not roots:
         return
     gone = []
@@ -79,7 +85,7 @@ def _remove_vanished(kb: KnowledgeBase, folders: list[Path], report: IngestRepor
         file = Path(file_of(record.source))
         if "://" not in record.source and any(file.is_relative_to(root) for root in roots) and not file.exists():
             gone.append(record.source)
-    for record in kb.remove(gone):
+    for record in kb.remove(gone, keep_pages=True):
         done = DocumentReport(record.source, record.doc_id, record.title, "removed")
         report.add(done)
         progress(done)

@@ -10,10 +10,10 @@ from typing import Any
 
 from rag_ingest.errors import LoadError
 from rag_ingest.load.arxiv_dumps import member_sha256
-from rag_ingest.load.member_uri import split_member
+from rag_ingest.load.member_uri import file_of, split_member
 from rag_ingest.stages import Work, all_pages
 from rag_ingest.store.knowledge_base import KnowledgeBase
-from rag_ingest.store.schema import DocumentRecord, source_key
+from rag_ingest.store.schema import source_key
 from rag_ingest.types import Source, SourceDocument
 
 __all__ = ["Planner", "work_of"]
@@ -51,8 +51,11 @@ class Planner:
             first = self._under_way.get(doc_id)
         if first is not None:
             return Work(document, (), skip="duplicate", same_as=first)
-        if (owner := self._owner(document)) is not None:
+        owners = [o for o in self._kb.owners(doc_id, *self._marks) if o.source != source_key(source)]
+        if (owner := next((o for o in owners if _still_has(o.source, doc_id)), None)) is not None:
             return Work(document, (), skip="duplicate", same_as=owner.source)
+        if (owner := next((o for o in owners if not Path(file_of(o.source)).exists()), None)) is not None:
+            return Work(document, (), skip="moved", same_as=owner.source)
         with self._lock:
             self._under_way[doc_id] = source
         done = self._kb.done_pages(doc_id, self._marks[0])
@@ -62,12 +65,6 @@ class Planner:
         """A document is in the knowledge base now, or has failed: later ones of its content find it there, or try."""
         with self._lock:
             self._under_way.pop(doc_id, None)
-
-    def _owner(self, document: SourceDocument) -> DocumentRecord | None:
-        """Another source whose chunks are up to date and that has this very content still."""
-        owners = self._kb.owners(document.doc_id, *self._marks)
-        others = (owner for owner in owners if owner.source != source_key(document.source))
-        return next((owner for owner in others if _still_has(owner.source, document.doc_id)), None)
 
 
 def _mark(source: str, stamp: str) -> bytes:

@@ -95,7 +95,7 @@ class Writer:
                 if len(self._stamps) >= STAMPS:
                     self._restamp()
             self._done(DocumentReport(work.document.source, work.document.doc_id, work.document.title, "unchanged"))
-        elif work.skip == "duplicate":
+        elif work.skip in ("duplicate", "moved"):
             self._share(work)
         elif work.skip == "superseded":
             self._supersede(work)
@@ -120,7 +120,10 @@ class Writer:
             self._source_failed(Failure(document.source, None, "load", reason, document.doc_id))
             return
         self._kb.share_document(replace(owner, source=document.source, stamp=work.stamp))
-        self._done(DocumentReport(document.source, document.doc_id, document.title, "duplicate"))
+        if work.skip == "moved":
+            self._kb.remove([owner.source], keep_pages=True)
+        outcome: DocumentOutcome = "moved" if work.skip == "moved" else "duplicate"
+        self._done(DocumentReport(document.source, document.doc_id, document.title, outcome))
 
     def _supersede(self, work: Work) -> None:
         """An earlier version of what is there: only its row is written."""
@@ -150,8 +153,12 @@ class Writer:
             self._planner.written(doc_id)
             self._done(_report(work, failed, "failed", work.document.title, 0, started))
             return
+        before = self._kb.document_for(source)
+        if failed and before is not None and self._is_whole(before, doc_id):
+            reason = f"{len(failed)} pages failed, the first: {failed[0].reason}; what was read before stays"
+            self._failed(_report(work, failed, "failed", work.document.title, 0, started), "ocr", reason)
+            return
         try:
-            before = self._kb.document_for(source)
             document = assemble(work.document, pages)
             stage = "split"
             chunks = self._pipeline.chunks(document)
@@ -166,6 +173,10 @@ class Writer:
         outcome: DocumentOutcome = "partial" if failed else "updated" if updated else "added"
         ready = DocumentChunks(self._record(document, work, failed, len(chunks)), chunks, vectors)
         self._group.add(Ready(ready, _report(work, failed, outcome, document.title, len(chunks), started)))
+
+    def _is_whole(self, before: DocumentRecord, doc_id: str) -> bool:
+        """Whether there are chunks of all pages of this content, by another engine: better than some pages by this."""
+        return before.doc_id == doc_id and before.chunk_count > 0 and before.ocr_fingerprint != self._marks[0]
 
     def _written(self, ready: Ready) -> None:
         self._planner.written(ready.report.doc_id)

@@ -226,7 +226,7 @@ class KnowledgeBase:
             return None
         with foreign_errors(f"{self.uri}: documents can't be read"):
             known = self._documents.of_works([work])
-        later = [d for d in known if d.version > version and d.state in ("done", "partial")]
+        later = [d for d in known if d.version > version and (d.chunk_count or d.state in ("done", "partial"))]
         return max(later, key=lambda record: record.version, default=None)
 
     def share_document(self, record: DocumentRecord) -> None:

@@ -29,6 +29,8 @@ def meant_by(name: str, records: Iterable[DocumentRecord]) -> list[DocumentRecor
     Raises:
         ConfigError: it stands for none; the message names the nearest.
     """
+    if not name.strip():
+        raise ConfigError("an empty name stands for no document (is a variable not set?)")
     records = list(records)
     key = source_key(name)
     absolute = key if "://" in name else source_key(str(Path(name).expanduser().absolute()))

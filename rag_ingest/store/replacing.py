@@ -1,12 +1,13 @@
 """How documents come into the tables and leave them, so that a search sees the old or the new and nothing between.
 
-Chunks go in one commit, the `documents` rows in the next: a process that is killed between the two leaves rows that say
-less than is there, and running again puts that right.
+Chunks go in one commit, the `documents` rows in the next. Rows that speak of chunks which are about to go are opened
+first: they lose the marks by which they would count as up to date. So a process that is killed in between leaves rows
+that say less than is there, and running again, with whichever sources, puts that right.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from rag_ingest.store.chunks import Chunks, DocumentChunks
@@ -28,19 +29,24 @@ class Replacing:
         self._figures = figures
 
     def replace(self, documents: Sequence[DocumentChunks]) -> tuple[int, int]:
-        """Makes these all there is of their sources, and earlier versions of their works superseded."""
-        records = [document.record for document in documents]
+        """Makes these all there is of their sources; of versions of one work only the latest has chunks."""
+        versions = self._versions([document.record for document in documents])
+        latest = [document for document in documents if not versions.has_later(document.record)]
+        records = [document.record for document in latest]
+        earlier = [d.record for d in documents if versions.has_later(d.record)] + versions.known_earlier(records)
         doc_ids = {record.doc_id for record in records}
-        older = self._older(records)
-        left, renamed = self._left_behind([record.source for record in (*records, *older)], doc_ids)
-        changed = self._chunks.replace(self._chunks.rows(documents), doc_ids | left)
-        return renamed + int(changed), self._documents.write([*records, *map(superseded, older)])
+        sources = [record.source for record in (*records, *earlier)]
+        opened = self._open(sources, {record.source: record for record in records})
+        left, renamed = self._left_behind(sources, doc_ids)
+        changed = self._chunks.replace(self._chunks.rows(latest), doc_ids | left)
+        return renamed + int(changed), opened + self._documents.write([*records, *map(superseded, earlier)])
 
     def share(self, record: DocumentRecord) -> tuple[int, int]:
         """Writes the row of a source that has no chunks of its own; what it held before goes."""
+        opened = self._open([record.source], {record.source: record})
         left, renamed = self._left_behind([record.source], {record.doc_id} if record.chunk_count else set())
         changed = self._chunks.replace(self._chunks.rows([]), left) if left else False
-        return renamed + int(changed), self._documents.write([record])
+        return renamed + int(changed), opened + self._documents.write([record])
 
     def remove(self, records: Sequence[DocumentRecord], *, keep_pages: bool) -> tuple[int, int]:
         """Removes sources: chunks, then pages and crops, then rows, so that a half removed one can be named again.
@@ -49,6 +55,7 @@ class Replacing:
         """
         if not records:
             return 0, 0
+        self._open([record.source for record in records], {})
         left, renamed = self._left_behind([record.source for record in records], set())
         changed = self._chunks.replace(self._chunks.rows([]), left) if left else False
         if not keep_pages:
@@ -59,15 +66,18 @@ class Replacing:
             self._figures.remove(gone)
         return renamed + int(changed), self._documents.remove([record.source for record in records])
 
-    def _older(self, records: Iterable[DocumentRecord]) -> list[DocumentRecord]:
-        """Rows of earlier versions of the same works, from other sources."""
-        newest: dict[str, int] = {}
-        for record in records:
-            if record.work and record.version:
-                newest[record.work] = max(record.version, newest.get(record.work, 0))
+    def _open(self, sources: Sequence[str], new: Mapping[str, DocumentRecord]) -> int:
+        """Takes the marks off rows that have chunks and are to say something else than in `new`."""
+        coming = {source_key(source): record for source, record in new.items()}
+        rows = [row for row in self._documents.of_sources(sources).values() if row.chunk_count]
+        changing = [row for row in rows if _marks(row) != _marks(coming.get(row.source)) and _marks(row)[1]]
+        return self._documents.write([replace(row, split_fingerprint="", stamp="") for row in changing])
+
+    def _versions(self, records: Sequence[DocumentRecord]) -> _Versions:
         own = _keys(records)
-        known = self._documents.of_works(newest)
-        return [d for d in known if 0 < d.version < newest[d.work] and d.state != "superseded" and d.source not in own]
+        works = {record.work for record in records if record.version}
+        known = [d for d in self._documents.of_works(works) if d.version and d.source not in own]
+        return _Versions(records, [d for d in known if d.chunk_count])
 
     def _left_behind(self, sources: Sequence[str], doc_ids: set[str]) -> tuple[set[str], int]:
         """Contents that these sources had, by their rows or by chunks of a run that was killed, and no other has.
@@ -84,9 +94,36 @@ class Replacing:
         return had - set(others), sum(map(bool, renamed))
 
 
+class _Versions:
+    """The versions of works, of those that are to be written and of those that are there."""
+
+    def __init__(self, coming: Iterable[DocumentRecord], known: Sequence[DocumentRecord]) -> None:
+        self._known = known
+        self._latest: dict[str, int] = {}
+        for record in (*coming, *known):
+            if record.work and record.version:
+                self._latest[record.work] = max(record.version, self._latest.get(record.work, 0))
+
+    def has_later(self, record: DocumentRecord) -> bool:
+        """Whether a later version of the same work is among them."""
+        return 0 < record.version < self._latest.get(record.work, 0)
+
+    def known_earlier(self, records: Iterable[DocumentRecord]) -> list[DocumentRecord]:
+        """Of those that are there, earlier versions of what is to be written."""
+        works = {record.work for record in records}
+        return [record for record in self._known if record.work in works and self.has_later(record)]
+
+
 def superseded(record: DocumentRecord) -> DocumentRecord:
     """The row of a document that gave way to a later version."""
     return replace(record, state="superseded", chunk_count=0, stage="", error="")
+
+
+def _marks(record: DocumentRecord | None) -> tuple[str, str, str, str]:
+    """By which a row counts as up to date."""
+    if record is None or not record.chunk_count:
+        return "", "", "", ""
+    return record.doc_id, record.split_fingerprint, record.ocr_fingerprint, record.embedder
 
 
 def _keys(records: Iterable[DocumentRecord]) -> set[str]:
