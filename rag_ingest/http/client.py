@@ -72,6 +72,7 @@ class HttpClient:
         self._lock = threading.Lock()
         self._stack = ExitStack()
         self._portal: BlockingPortal | None = None
+        self._started: set[Future[Any]] = set()
         self._exchange: Exchange
         self._slots: anyio.Semaphore
         self._cores: anyio.CapacityLimiter
@@ -89,7 +90,10 @@ class HttpClient:
 
     def start(self, call: Callable[[T], Awaitable[R]], item: T) -> Future[R]:
         """Begins to await `call(item)`, in a slot as under `map`; cancelling the future cancels its requests."""
-        return self._open().start_task_soon(self._in_slot, call, item)
+        started = self._open().start_task_soon(self._in_slot, call, item)
+        self._started.add(started)
+        started.add_done_callback(self._started.discard)
+        return started
 
     def check(self, hint: str) -> None:
         """Asks `GET /models` once, within `connect_timeout_s`.
@@ -165,8 +169,13 @@ class HttpClient:
         return await to_thread.run_sync(call, item, limiter=self._cores)
 
     def close(self) -> None:
-        """Closes connections and ends the thread; a second call does nothing, a later request opens them again."""
+        """Closes connections and ends the thread; a second call does nothing, a later request opens them again.
+
+        What was started and is not done is cancelled.
+        """
         atexit.unregister(self.close)
+        for started in list(self._started):
+            started.cancel()
         with self._lock:
             self._portal = None
             self._stack.close()

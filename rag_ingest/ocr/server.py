@@ -116,7 +116,6 @@ class ServerEngine:
         self._client = HttpClient(self.options, error=OcrError, timeout_error=OcrTimeout)
         self._fallback = Fallback()
         self._alive = Alive(self._reads_anything)
-        self._begun: set[Future[PageMarkdown | Failure]] = set()
         self._way = 0 if self.options.stream else len(_WAYS) - 1
         self._checks = guards(self.options.scripts, text_layer=self.options.witness)
 
@@ -155,10 +154,7 @@ class ServerEngine:
 
     def begin(self, page: Page) -> Future[PageMarkdown | Failure]:
         """One page, as soon as fewer than `max_in_flight` are under way; cancelling it cancels its requests."""
-        begun = self._client.start(self._recognize, page)
-        self._begun.add(begun)
-        begun.add_done_callback(self._begun.discard)
-        return begun
+        return self._client.start(self._recognize, page)
 
     def configure_fallback(self, options_for: Callable[[str], Any]) -> None:
         """Tells the options of the engines that pages fall back to, by name; without it they have their defaults."""
@@ -166,8 +162,6 @@ class ServerEngine:
 
     def close(self) -> None:
         """Cancels what was begun and closes the connections; a second call does nothing."""
-        for begun in list(self._begun):
-            begun.cancel()
         self._client.close()
         self._fallback.close()
 

@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 import gc
+import os
 import random
+import signal
+import subprocess
+import sys
+import textwrap
 import time
 import weakref
 from collections.abc import Callable, Iterator, Sequence
@@ -161,3 +166,40 @@ def test_who_leaves_early_or_closes_the_engine_cancels_what_is_under_way(engine:
         assert server.sees_hang_ups(8)
         assert all(future.cancelled() for future in begun)
         assert time.monotonic() - began < 5
+
+
+@pytest.mark.skipif(os.name == "nt", reason="sends SIGINT to a process")
+@pytest.mark.parametrize("ending", ["interrupted", "left"])
+def test_ctrl_c_and_the_end_of_the_process_wait_for_nobody(ending: str) -> None:
+    program = textwrap.dedent("""
+        import sys
+        from PIL import Image
+        from rag_ingest.ocr.server import ServerEngine, ServerOptions
+        from rag_ingest.stages import recognize
+        from rag_ingest.types import Page
+        engine = ServerEngine(ServerOptions(url=sys.argv[1], max_in_flight=4))
+        pages = [Page("d", n, Image.new("RGB", (56, 56), (n, 0, 0)), None, (1.0, 1.0)) for n in range(12)]
+        results = recognize(iter(pages), engine)
+        next(results)
+        sys.stdin.readline() if sys.argv[2] == "left" else next(results)
+    """)
+    with (
+        serving(script={number: [hang] for number in range(1, 12)}) as server,
+        subprocess.Popen(
+            [sys.executable, "-c", program, server.url, ending],
+            stdin=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        ) as child,
+    ):
+        until = time.monotonic() + 15
+        while len(server.seen) < 5 and time.monotonic() < until:
+            time.sleep(0.02)
+        began = time.monotonic()
+        if ending == "interrupted":
+            child.send_signal(signal.SIGINT)
+        _, said = child.communicate("\n", timeout=15)
+        assert time.monotonic() - began < 10
+        assert said.rstrip().endswith("KeyboardInterrupt") == (ending == "interrupted"), said
+        assert server.sees_hang_ups(4)
+    assert len(server.seen) == 5
