@@ -56,7 +56,8 @@ class Upkeep:
         if self._commits[name] < MANY_SMALL_FILES:
             return
         self._commits[name] = 0
-        if backlog(self._tables[name]).is_due_while_writing or self._wasted(name) >= 1:
+        left = backlog(self._tables[name])
+        if left.is_due_while_writing or self._versions(name) >= left.most_commits or self._wasted(name) >= 1:
             self._compact(name)
             clean(self._tables[name])
 
@@ -88,6 +89,13 @@ class Upkeep:
             ensure_indexes(self._tables[name], name)
         self._tables[name].optimize()
 
+    def _versions(self, name: str) -> int:
+        """How many there are; each keeps a list of all files of its own."""
+        table = self._tables[name]
+        if "://" in self._uri:
+            return len(table.list_versions())
+        return sum(1 for _ in (Path(self._uri).expanduser() / f"{table.name}.lance" / "_versions").glob("*.manifest"))
+
     def _wasted(self, name: str) -> float:
         """Bytes of data that the newest version does not have, as a share of those that it has.
 
@@ -95,7 +103,7 @@ class Upkeep:
         """
         table = self._tables[name]
         if "://" in self._uri:
-            return float(len(table.list_versions()) >= MANY_SMALL_FILES)
+            return float(self._versions(name) >= MANY_SMALL_FILES)
         live = table.stats()["total_bytes"]
         data = folder_bytes(str(Path(self._uri).expanduser() / f"{table.name}.lance" / "data"))
         return (data - live) / live if live else float(data > 0)

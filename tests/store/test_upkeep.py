@@ -15,7 +15,7 @@ import pytest
 from typer.testing import CliRunner
 
 from rag_ingest.cli import app
-from rag_ingest.store import indexes, upkeep
+from rag_ingest.store import indexes, tables, upkeep
 from rag_ingest.store.knowledge_base import DocumentRecord, KnowledgeBase
 from rag_ingest.store.trouble import never_stranded
 from rag_ingest.store.upkeep import clean, folder_bytes
@@ -136,6 +136,32 @@ def test_without_being_told_to_a_run_cleans_up_what_is_worth_it(
             kb.optimize(exclusive=True)
             sizes.append(folder_bytes(str(tmp_path / "kb" / "chunks.lance" / "data")))
     assert max(sizes) <= 2.1 * sizes[0]
+
+
+def test_many_small_commits_are_compacted_though_few_rows_are_new(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def write(kb: KnowledgeBase, first: int, pages: int) -> None:
+        read = [PageMarkdown("a", first + n, "# x", "e", "f") for n in range(pages)]
+        kb.write_pages(read, source="/a.pdf", fingerprint="f", engine="e")
+
+    for module, name, value in ((tables, "MOST_COMMITS", 8), (upkeep, "MANY_SMALL_FILES", 4), (upkeep, "GRACE_S", 0.0)):
+        monkeypatch.setattr(module, name, value)
+    monkeypatch.setattr(indexes, "SCALAR_INDEX_ROWS", 1)
+    with open_new(tmp_path / "kb") as kb:
+        write(kb, 1, 1000)
+        kb.optimize(thorough=True)
+        pages = kb._tables["pages"]
+        assert pages.list_indices()
+        for n in range(24):
+            write(kb, 1001 + n, 1)
+        assert pages.stats()["fragment_stats"]["num_fragments"] <= 8
+        time.sleep(0.6)  # so long a version may be kept for the clocks' sake
+        before = pages.version
+        for n in range(8):
+            write(kb, 1101 + n, 1)
+        assert min(version["version"] for version in pages.list_versions()) >= before
+        assert pages.count_rows() == 1032
 
 
 def test_what_a_killed_process_left_goes_only_under_the_lease(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
