@@ -64,7 +64,7 @@ def retry(
     from rag_ingest.config import load_config
     from rag_ingest.store.knowledge_base import KnowledgeBase
 
-    with KnowledgeBase.open(str(db)) as kb:
+    with KnowledgeBase.open(db) as kb:
         sources = list(dict.fromkeys(failure.source for failure in kb.failures()))
         used = {found.engine for source in sources if (found := kb.document_for(source)) and found.engine}
         base = dict(kb.settings)
@@ -77,7 +77,7 @@ def retry(
     _ingest(sources, db, options, as_json)
 
 
-def _ingest(paths: list[str], db: Path, options: Config, as_json: bool, sync: Sequence[str] = ()) -> None:
+def _ingest(paths: list[str], db: str, options: Config, as_json: bool, sync: Sequence[str] = ()) -> None:
     from rag_ingest.console import IngestProgress, print_ingest_report
     from rag_ingest.load.discover import find_sources
     from rag_ingest.load.media import holds_others

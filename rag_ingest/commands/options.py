@@ -24,6 +24,12 @@ __all__ = [
 
 EXIT_ERROR, EXIT_USAGE, EXIT_FAILURES = 1, 2, 3
 
+
+def _place(given: str) -> str:
+    """A URI as it stands, a folder without what its name has too much: a slash at its end, a `~`."""
+    return given if "://" in given else str(Path(given).expanduser())
+
+
 PathsArgument = Annotated[
     list[str],
     typer.Argument(
@@ -39,7 +45,14 @@ PasswordOption = Annotated[
 ]
 
 DbOption = Annotated[
-    Path, typer.Option("--db", metavar="DIR", help="Folder of the knowledge base.", show_default=False)
+    str,
+    typer.Option(
+        "--db",
+        metavar="DIR",
+        help="Folder of the knowledge base, or a URI (s3://, gs://, az://).",
+        show_default=False,
+        callback=_place,
+    ),
 ]
 ConfigOption = Annotated[Path | None, typer.Option("--config", metavar="FILE", help="TOML file with options.")]
 SetOption = Annotated[
