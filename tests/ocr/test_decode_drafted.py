@@ -107,7 +107,7 @@ def test_hostile_drafts_change_nothing(sampling: Sampling) -> None:
         assert [each.tokens for each in loop(4).run(jobs, sampling)] == [each.tokens for each in plain]
 
 
-@pytest.mark.parametrize("said", [KeyError("lost"), RecursionError(), None, 7, "words", [65, 1.5], [65, None]])
+@pytest.mark.parametrize("said", [KeyError("lost"), None, "words", [65, 1.5]])
 def test_an_error_of_a_drafter_costs_its_drafts_alone(said: Any, caplog: pytest.LogCaptureFixture) -> None:
     calls = 0
 
