@@ -1,8 +1,9 @@
 """Splits and embeds every document anew, from the pages that the ledger has: no page is read.
 
 The new chunks are written beside the old ones (`store.next_tables`), which answer until all is there: as long as a
-document fails, they stay. A run that was killed, or in which some failed, goes on where it was; one with another
-embedder begins again, and one with other splitter options splits all anew.
+document fails, they stay. A run that was killed, or in which some failed, goes on where it was: what was ingested
+since is done too, and what changed is done again. One with another embedder begins again, and one with other splitter
+options splits all anew.
 """
 
 from __future__ import annotations
@@ -10,10 +11,11 @@ from __future__ import annotations
 import logging
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 
-from rag_ingest.errors import RagIngestError
+from rag_ingest.errors import RagIngestError, StoreError
 from rag_ingest.parse.document import assemble
 from rag_ingest.pipeline import Pipeline
 from rag_ingest.report import DocumentReport, Waiting
@@ -21,9 +23,9 @@ from rag_ingest.runners.commit_group import CommitGroup, Ready
 from rag_ingest.store.chunks import Chunks, DocumentChunks
 from rag_ingest.store.knowledge_base import KnowledgeBase
 from rag_ingest.store.lease import lease
-from rag_ingest.store.next_tables import NextTables
+from rag_ingest.store.next_tables import NextTables, same_vectors, unrecorded
 from rag_ingest.store.schema import DocumentRecord, Identity
-from rag_ingest.types import Failure, SourceDocument
+from rag_ingest.types import Failure, PageMarkdown, SourceDocument
 
 __all__ = ["ReembedReport", "run"]
 
@@ -56,7 +58,7 @@ def run(pipeline: Pipeline, db: str, progress: Callable[[object], None]) -> Reem
 
     Raises:
         ConfigError: a wrong option or model.
-        StoreError: there is no knowledge base, or it can't be written.
+        StoreError: there is no knowledge base, it can't be written, or chunks in it came from elsewhere.
     """
     started = time.perf_counter()
     embedder = pipeline.embedder
@@ -64,17 +66,48 @@ def run(pipeline: Pipeline, db: str, progress: Callable[[object], None]) -> Reem
     with lease(db, told=lambda message: progress(Waiting(message))), KnowledgeBase.open(db) as kb:
         report = ReembedReport(db, kb.identity.embedder, embedder.name)
         tables = NextTables(db, identity)
-        begun = tables.have_begun()
-        known = (kb.identity.embedder, kb.identity.dimension)
-        if known != (identity.embedder, identity.dimension):
-            _Reembedding(pipeline, kb, tables.open(), report, progress).run()
-            begun = True
-        if begun and not report.failures:
-            tables.take_place()
-            with KnowledgeBase.open(db) as made:
-                made.optimize(exclusive=True)
+        ended = tables.settle(kb.identity)
+        if not same_vectors(kb.identity, identity):
+            _make(pipeline, kb, tables, report, progress)
+            ended = not report.failures
+        if not report.failures:
+            with KnowledgeBase.open(db, create=True) as made:  # indexes, which a killed run may have left unmade
+                if ended:
+                    made.optimize(exclusive=True)
     report.seconds = time.perf_counter() - started
     return report
+
+
+def _make(
+    pipeline: Pipeline,
+    kb: KnowledgeBase,
+    tables: NextTables,
+    report: ReembedReport,
+    progress: Callable[[object], None],
+) -> None:
+    """Makes the new tables, and puts them in the places of the old ones when no document failed."""
+    before = tables.versions()
+    _refuse_unrecorded(kb)
+    _Reembedding(pipeline, kb, tables.open(), report, progress).run()
+    if report.failures:
+        return
+    if tables.versions() != before:
+        raise StoreError(
+            f"{kb.uri} was written by another process meanwhile: run the same again, which goes on where this was"
+        )
+    tables.take_place()
+
+
+def _refuse_unrecorded(kb: KnowledgeBase) -> None:
+    """Chunks that no document speaks of can't be made from pages, and would be gone."""
+    more = unrecorded(kb.chunks, kb.documents())
+    if more:
+        raise StoreError(
+            f"{kb.uri} holds {more.total()} chunks, of {len(more)} documents, that no row of `documents` speaks of and "
+            f"that would be lost (the first: doc_id {min(more)!r}). Nodes that were added through LlamaIndex: take "
+            "them out (get_nodes, delete_nodes of LanceDBKnowledgeBase) and add them by the new embedder afterwards. "
+            "An ingest that was killed: run it again first"
+        )
 
 
 class _Reembedding:
@@ -111,12 +144,22 @@ class _Reembedding:
             self._group.flush()
 
     def _one(self, record: DocumentRecord) -> None:
-        if self._made.is_current(record.source, record.doc_id, record.ocr_fingerprint, *self._marks):
+        if self._is_kept(record):
             self._report.kept += 1
         elif record.state in ("failed", "superseded") and not record.chunk_count:
             self._made.share_document(record)
         else:
             self._prepare(record)
+
+    def _is_kept(self, record: DocumentRecord) -> bool:
+        """Whether an earlier run did it, and nothing came since; pages that were lacking then may be there now."""
+        marks = (record.ocr_fingerprint, *self._marks)
+        if not self._made.is_current(record.source, record.doc_id, *marks, retry_failed=True):
+            return False
+        made = self._made.document_for(record.source)
+        if made is None or made.ingested_at is None or record.ingested_at is None:
+            return False
+        return made.state == record.state and made.ingested_at >= record.ingested_at
 
     def _prepare(self, record: DocumentRecord) -> None:
         started = time.perf_counter()
@@ -124,7 +167,7 @@ class _Reembedding:
         told = DocumentReport(record.source, record.doc_id, record.title, "updated")
         stage = "parse"
         try:
-            pages = self._kb.done_pages(record.doc_id, record.ocr_fingerprint)
+            pages = self._pages(record)
             document = assemble(source, [pages[number] for number in sorted(pages)])
             stage = "split"
             chunks = self._pipeline.chunks(document)
@@ -141,12 +184,42 @@ class _Reembedding:
         told = replace(told, pages_cached=len(pages), chunks=len(chunks), seconds=seconds)
         self._group.add(Ready(DocumentChunks(fresh, chunks, vectors), told))
 
+    def _pages(self, record: DocumentRecord) -> dict[int, PageMarkdown]:
+        """All that were read.
+
+        Raises:
+            StoreError: some were neither read nor failed, as the ledger has it.
+        """
+        pages = self._kb.done_pages(record.doc_id, record.ocr_fingerprint)
+        lacking = record.page_count - len(pages)
+        if lacking > 0 and record.state != "done":
+            lacking -= len(self._failed_pages.get(record.doc_id, set()) - pages.keys())
+        if lacking > 0:
+            raise StoreError(
+                f"{lacking} of {record.page_count} pages are no longer in the knowledge base: remove it with "
+                "--keep-pages, and ingest it again before or after this"
+            )
+        return pages
+
+    @cached_property
+    def _failed_pages(self) -> Mapping[str, set[int]]:
+        """By doc_id."""
+        found: dict[str, set[int]] = defaultdict(set)
+        for failure in self._kb.failures():
+            if failure.page is not None:
+                found[failure.doc_id].add(failure.page)
+        return found
+
     def _share(self, owner: DocumentRecord, sharers: Iterable[DocumentRecord]) -> None:
-        """Rows of other sources with the same content."""
+        """Rows of other sources with the same content; one that failed the last time still has."""
         row = self._made.document_for(owner.source)
+        if row is None:
+            return
         for sharer in sharers:
-            if row is not None and row.state != "failed":
-                self._made.share_document(replace(row, source=sharer.source, stamp=sharer.stamp))
+            theirs = replace(row, source=sharer.source, stamp=sharer.stamp)
+            if sharer.state == "failed":
+                theirs = replace(theirs, state="failed", stage=sharer.stage, error=sharer.error)
+            self._made.share_document(theirs)
 
     def _written(self, ready: Ready) -> None:
         self._report.documents += 1
@@ -167,6 +240,7 @@ def _by_content(
 ) -> Iterable[tuple[DocumentRecord, list[DocumentRecord]]]:
     """(the source whose chunks there are, other sources with the same content), superseded and failed ones alone.
 
+    One that failed the last time, and has its chunks from before, only stands for others that did too.
     Later versions come first: an earlier one is superseded only where the later one is there.
     """
     chunks = Chunks(kb.chunks, kb.identity.dimension)
@@ -176,5 +250,5 @@ def _by_content(
         shared[record.doc_id if record.chunk_count else f"alone {record.source}"].append(record)
     for doc_id, theirs in shared.items():
         named = chunks.source_of(doc_id) if len(theirs) > 1 else ""
-        owner = next((record for record in theirs if record.source == named), theirs[0])
+        owner = min(theirs, key=lambda record: (record.state == "failed", record.source != named))
         yield owner, [record for record in theirs if record is not owner]
