@@ -106,7 +106,7 @@ def test_an_encoder_that_fails_costs_drafts_alone(
 
 def test_the_cache_keeps_to_its_budget_and_pages_wait(model: Loaded) -> None:
     expected = read(model, PLAIN)
-    for rows in (1, 2, 5):
+    for rows in (1, 3):
         options = replace(OPTIONS, cache_gb=(rows * 2304 + 1000) * TOKEN_BYTES / 1e9)
         assert read(model, options) == expected
         kept = model._pages._loop.steppers[0].cache
