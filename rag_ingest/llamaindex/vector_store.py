@@ -180,8 +180,12 @@ class LanceDBKnowledgeBase(BasePydanticVectorStore):
 
     @contextmanager
     def _alone(self) -> Iterator[None]:
-        """One writer at a time: of this store's threads and, in a folder, of all processes."""
-        with self._writing, nullcontext() if "://" in self.uri else lease(self.uri, wait_s=WAIT_S):
+        """One writer at a time: of this store's threads and of all processes.
+
+        Under a URI another program's table needs no lease, which would be a table more in its database.
+        """
+        is_free = "://" in self.uri and self.table_name != CHUNKS
+        with self._writing, nullcontext() if is_free else lease(self.uri, wait_s=WAIT_S):
             yield
 
     def clear(self) -> None:

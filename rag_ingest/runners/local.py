@@ -52,7 +52,7 @@ def run(pipeline: Pipeline, paths: Paths, db: str, progress: Progress, sync: Ite
         FigureFiles(db).check()
     progress(EngineChosen(engine.name, pipeline.engine_reason))
     with (
-        lease(db, told=lambda message: progress(Waiting(message))),
+        lease(db, told=lambda message: progress(Waiting(message))) as held,
         KnowledgeBase.open(
             db,
             embedder_name=embedder.name,
@@ -63,10 +63,12 @@ def run(pipeline: Pipeline, paths: Paths, db: str, progress: Progress, sync: Ite
     ):
         try:
             _remove_vanished(kb, sync, report, progress)
-            Writer(pipeline, kb, report, progress).run(paths)
+            Writer(pipeline, kb, report, progress, held.check).run(paths)
+            held.check()
         except KeyboardInterrupt:
             report.interrupted = True
         if report.chunks:
+            held.check()
             _optimize(kb)
     report.seconds = time.perf_counter() - started
     return report

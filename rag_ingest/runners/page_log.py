@@ -30,12 +30,16 @@ class PageLog:
         kb: is written.
         fingerprint: of pages that fail or wait.
         engine: likewise.
+        check: is asked before each commit; see `Writer`.
     """
 
-    def __init__(self, kb: KnowledgeBase, fingerprint: str, engine: str) -> None:
+    def __init__(
+        self, kb: KnowledgeBase, fingerprint: str, engine: str, check: Callable[[], None] = lambda: None
+    ) -> None:
         self._kb = kb
         self._fingerprint = fingerprint
         self._engine = engine
+        self._check = check
         self._sources: dict[str, str] = {}
         self._pending: dict[tuple[str, int], None] = {}
         self._results: dict[tuple[str, int], PageResult] = {}
@@ -61,7 +65,8 @@ class PageLog:
             self.flush()
 
     def flush(self) -> None:
-        """Writes what is held, in one commit."""
+        """Writes what is held, in one commit; asks whether it may, also where nothing is."""
+        self._check()
         if self._results or self._pending:
             results, pending = list(self._results.values()), list(self._pending)
             self._kb.write_pages(

@@ -35,16 +35,27 @@ log = logging.getLogger(__name__)
 
 
 class Writer:
-    """Writes what the stages yield, and tells `progress` and `report` about it."""
+    """Writes what the stages yield, and tells `progress` and `report` about it.
 
-    def __init__(self, pipeline: Pipeline, kb: KnowledgeBase, report: IngestReport, progress: Progress) -> None:
+    Before each commit it asks `check`, which raises where another process writes there by now.
+    """
+
+    def __init__(
+        self,
+        pipeline: Pipeline,
+        kb: KnowledgeBase,
+        report: IngestReport,
+        progress: Progress,
+        check: Callable[[], None] = lambda: None,
+    ) -> None:
         self._pipeline = pipeline
         self._kb = kb
         self._report = report
         self._progress = progress
+        self._check = check
         self._marks = (pipeline.ocr_fingerprint, pipeline.split_fingerprint, pipeline.embedder.name)
         self._planner = Planner(kb, self._marks)
-        self._pages = PageLog(kb, self._marks[0], pipeline.engine.name)
+        self._pages = PageLog(kb, self._marks[0], pipeline.engine.name, check)
         self._group = CommitGroup(kb, self._pages.flush, self._written, self._not_written)
         self._dumps: set[str] = set()  # of which papers came
         self._stamps: dict[str, str] = {}  # of files that were written again with the same content
@@ -75,6 +86,7 @@ class Writer:
     def _source_failed(self, failure: Failure) -> None:
         """Records a source that gave no document; a path that leads nowhere is only reported."""
         if "://" in failure.source or Path(file_of(failure.source)).is_file():
+            self._check()
             self._kb.write_source_failure(failure)
         self._report.failures.append(failure)
         self._done(DocumentReport(failure.source, failure.doc_id, "", "failed"))
@@ -107,6 +119,7 @@ class Writer:
     def _restamp(self) -> None:
         stamps, self._stamps = self._stamps, {}
         if stamps:
+            self._check()
             self._kb.restamp(stamps)
 
     def _share(self, work: Work) -> None:

@@ -16,17 +16,18 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from filelock import FileLock, Timeout
 
 from rag_ingest.errors import StoreError
+from rag_ingest.store.tables import connect, foreign_errors
 
 if TYPE_CHECKING:
     from lancedb.db import DBConnection
     from lancedb.table import Table
 
-__all__ = ["TableLease", "lease"]
+__all__ = ["Held", "TableLease", "lease"]
 
 LOCK_FILE, HOLDER_FILE = ".writer.lock", ".writer.json"
 
@@ -40,9 +41,23 @@ def _quiet(message: str) -> None:
     """For those who don't want to be told."""
 
 
+class Held(Protocol):
+    """A lease while it is held."""
+
+    def check(self) -> None:
+        """Raises `StoreError` where somebody else holds it by now; to be asked before each commit."""
+
+
+class _FolderLease:
+    """The operating system takes a lock from nobody who lives."""
+
+    def check(self) -> None:
+        """See `Held`."""
+
+
 @contextmanager
-def lease(uri: str, *, wait_s: float | None = None, told: Callable[[str], None] = _quiet) -> Iterator[None]:
-    """Holds the lease of a knowledge base; a thread that holds it may take it again.
+def lease(uri: str, *, wait_s: float | None = None, told: Callable[[str], None] = _quiet) -> Iterator[Held]:
+    """Holds the lease of a knowledge base; in a folder, a thread that holds it may take it again.
 
     Args:
         uri: a folder, made where it is missing, or a URI that LanceDB knows.
@@ -53,12 +68,10 @@ def lease(uri: str, *, wait_s: float | None = None, told: Callable[[str], None] 
         StoreError: it was not to be had in time, or the folder can't be written.
     """
     if "://" in uri:
-        import lancedb
-
-        held = TableLease(lancedb.connect(uri), uri)
+        held = TableLease(connect(uri, create=True), uri)
         held.acquire(wait_s, told)
         try:
-            yield
+            yield held
         finally:
             held.release()
         return
@@ -67,7 +80,7 @@ def lease(uri: str, *, wait_s: float | None = None, told: Callable[[str], None] 
     try:
         if lock.lock_counter == 1:
             _write_holder(folder)
-        yield
+        yield _FolderLease()
     finally:
         if lock.lock_counter == 1:
             with suppress(OSError):
@@ -118,7 +131,8 @@ class TableLease:
     """The lease as a row; for databases that aren't folders.
 
     A holder that was suspended for longer than `expiry_s` may find that somebody else has taken the lease: `check`
-    says so, and LanceDB's own check for conflicts then stands between the two.
+    says so, and keeps it for half of `expiry_s` where nobody has. LanceDB's own check for conflicts stands between two
+    of which one was suspended between that and its commit.
 
     Args:
         db: of the knowledge base.
@@ -129,7 +143,8 @@ class TableLease:
     def __init__(self, db: DBConnection, uri: str, expiry_s: float = EXPIRY_S) -> None:
         self._uri = uri
         self._expiry_s = expiry_s
-        self._table = _lease_table(db)
+        with foreign_errors(f"{uri} can't be written"):
+            self._table = _lease_table(db)
         self._token = ""
         self._done = threading.Event()
         self._thread: threading.Thread | None = None
@@ -166,8 +181,12 @@ class TableLease:
             self._token = ""
 
     def check(self) -> None:
-        """Raises `StoreError` where somebody else has taken it."""
-        if self._row()["holder"] != self._token:
+        """Raises `StoreError` where somebody else has taken it; one that has run out, or soon will, is renewed."""
+        row, now = self._row(), time.time()
+        mine = row["holder"] == self._token
+        if mine and row["expires"] < now + self._expiry_s / 2:
+            mine = self._update(f"holder = '{self._token}'", {"expires": now + self._expiry_s})
+        if not mine:
             raise StoreError(f"{self._uri}: this process was away for so long that another one writes there now")
 
     def _taken(self, token: str) -> bool:
@@ -181,12 +200,14 @@ class TableLease:
 
     def _update(self, where: str, values: dict[str, Any]) -> bool:
         """Whether the row was as `where` says; two at once conflict, and the later one looks again."""
-        self._table.checkout_latest()
-        return bool(self._table.update(where=where, values=values).rows_updated)
+        with foreign_errors(f"{self._uri} can't be written"):
+            self._table.checkout_latest()
+            return bool(self._table.update(where=where, values=values).rows_updated)
 
     def _row(self) -> dict[str, Any]:
-        self._table.checkout_latest()
-        rows: list[dict[str, Any]] = self._table.search().limit(1).to_arrow().to_pylist()
+        with foreign_errors(f"{self._uri} can't be read"):
+            self._table.checkout_latest()
+            rows: list[dict[str, Any]] = self._table.search().limit(1).to_arrow().to_pylist()
         return rows[0]
 
 

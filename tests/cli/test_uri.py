@@ -28,6 +28,13 @@ def test_a_uri_is_no_folder(run: Run, elsewhere: Path, command: tuple[str, ...])
     assert not list(elsewhere.iterdir())
 
 
+def test_ingest_says_which_uri_leads_nowhere(run: Run, corpus: Path, elsewhere: Path) -> None:
+    settings = ("--engine", "textlayer", "--set", "figures.keep=none")
+    result = run("ingest", corpus, "--db", "nowhere://bucket/kb", *settings, expect=1)
+    assert "error: nowhere://bucket/kb" in result.stderr
+    assert not list(elsewhere.iterdir())
+
+
 def test_the_same_commands_work_under_a_uri(run: Run, corpus: Path, elsewhere: Path, tmp_path: Path) -> None:
     paper, db = tmp_path / "late.pdf", f"file://{tmp_path}/kb"
     shutil.copy(corpus / "tide-gauges.pdf", paper)

@@ -12,7 +12,10 @@ from pathlib import Path
 import lancedb
 import pytest
 
+from rag_ingest.api import ingest
+from rag_ingest.config import load_config
 from rag_ingest.errors import StoreError
+from rag_ingest.stages import Work
 from rag_ingest.store.lease import TableLease, lease
 
 HOLD = """
@@ -131,3 +134,45 @@ def test_of_many_that_ask_at_once_one_gets_the_row(tmp_path: Path) -> None:
         thread.join(30)
     assert len(won) == 1
     won[0].release()
+
+
+def test_whoever_slept_too_long_keeps_a_row_that_nobody_took(tmp_path: Path) -> None:
+    first, second = table_lease(tmp_path, 1), table_lease(tmp_path, 1)
+    first.acquire()
+    first._done.set()  # it sleeps: nobody renews the row
+    time.sleep(1.1)
+    first.check()
+    with pytest.raises(StoreError, match="being written"):
+        second.acquire(0)
+    first.release()
+
+
+def taken_by_another(folder: Path) -> None:
+    """As when the lease has run out, and another process took it."""
+    table = lancedb.connect(folder).open_table("leases")
+    table.update(values={"holder": "another", "who": "another", "expires": time.time() + 60})
+
+
+@pytest.mark.parametrize("uri", ["{}", "file://{}"])
+def test_a_holder_may_ask_whether_it_still_is(tmp_path: Path, uri: str) -> None:
+    with lease(uri.format(tmp_path)) as held:
+        held.check()
+        if "://" in uri:
+            taken_by_another(tmp_path)
+            with pytest.raises(StoreError, match="another one writes"):
+                held.check()
+
+
+def test_a_run_whose_lease_is_lost_writes_no_more(tmp_path: Path, corpus: Path) -> None:
+    folder = tmp_path / "kb"
+    config = load_config(settings=["load.workers=1"], engine="textlayer")
+
+    def lose(event: object) -> None:
+        if isinstance(event, Work):
+            taken_by_another(folder)
+
+    with pytest.raises(StoreError, match="another one writes"):
+        ingest([corpus / "tide-gauges.pdf"], f"file://{folder}", config=config, progress=lose)
+    db = lancedb.connect(folder)
+    assert [db.open_table(name).count_rows() for name in ("documents", "pages", "chunks")] == [0, 0, 0]
+    assert db.open_table("leases").to_arrow()["holder"].to_pylist() == ["another"]
