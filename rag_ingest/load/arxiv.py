@@ -17,7 +17,7 @@ from rag_ingest.errors import LoadError
 from rag_ingest.load.archive_file import pieces
 from rag_ingest.load.arxiv_dumps import Manifests, find_member, listing_of
 from rag_ingest.load.arxiv_ids import ArxivId, id_of_member
-from rag_ingest.load.arxiv_metadata import MetadataIndex
+from rag_ingest.load.arxiv_metadata import MetadataIndex, cache_folder
 from rag_ingest.load.arxiv_options import ArxivOptions
 from rag_ingest.load.arxiv_paper import paper_fields, paper_title
 from rag_ingest.load.arxiv_select import Selection
@@ -156,8 +156,7 @@ class ArxivLoader:
             return None
         with self._lock:
             if self._index is None:
-                cache = self._options.cache
-                self._index = MetadataIndex(Path(self._options.metadata), Path(cache).expanduser() if cache else None)
+                self._index = MetadataIndex(Path(self._options.metadata), cache_folder(self._options.cache))
         return self._index.record(name.paper)
 
     def _wanted(self, archive: str, listing: Listing) -> list[Member]:

@@ -9,8 +9,10 @@ from pathlib import Path
 from rag_ingest.errors import ConfigError, LoadError
 from rag_ingest.load.archive_file import md5_of, open_archive, pieces, read_beside, read_whole, size_of, state_of
 from rag_ingest.load.arxiv_manifest import MAX_BYTES, NAME, ManifestEntry, read_manifest
+from rag_ingest.load.arxiv_metadata import cache_folder
 from rag_ingest.load.arxiv_options import ArxivOptions
 from rag_ingest.load.arxiv_tar import Listing, Member, list_pdfs
+from rag_ingest.load.arxiv_verified import VerifiedDumps
 from rag_ingest.load.fetch import is_remote
 from rag_ingest.load.member_uri import split_member
 
@@ -65,11 +67,15 @@ def member_sha256(uri: str) -> str:
 
 
 class Manifests:
-    """Compares dumps with `arxiv.manifest`, or with the manifest that lies beside each."""
+    """Compares dumps with `arxiv.manifest`, or with the manifest that lies beside each.
+
+    A dump is hashed once, and again when it has been written since.
+    """
 
     def __init__(self, options: ArxivOptions) -> None:
         self._given = options.manifest
         self._check = options.check_md5
+        self._verified = VerifiedDumps(cache_folder(options.cache))
         self._folder: str | None = None  # whose manifest is at hand; dumps of one folder come together
         self._entries: dict[str, ManifestEntry] = {}
 
@@ -88,8 +94,17 @@ class Manifests:
         size = size_of(archive)
         if entry.size is not None and entry.size != size:
             raise LoadError(f"{archive}: has {size:,} bytes, by its manifest {entry.size:,}; {_OR_TURN_OFF}")
-        if entry.md5 and entry.md5 != md5_of(archive):
+        if entry.md5 and not self._has_md5(archive, entry.md5):
             raise LoadError(f"{archive}: its md5 is not that of its manifest, {entry.md5}; {_OR_TURN_OFF}")
+
+    def _has_md5(self, archive: str, md5: str) -> bool:
+        state = state_of(archive)
+        if self._verified.has(archive, state, md5):
+            return True
+        fits = md5_of(archive) == md5
+        if fits and state_of(archive) == state:  # it may be written just now
+            self._verified.put(archive, state, md5)
+        return fits
 
     def _manifest(self, archive: str) -> dict[str, ManifestEntry]:
         folder = "" if self._given else archive.rpartition("/")[0] if is_remote(archive) else str(Path(archive).parent)

@@ -42,6 +42,11 @@ def default_cache() -> Path:
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "rag-ingest"
 
 
+def cache_folder(cache: str) -> Path:
+    """Of `ArxivOptions.cache`."""
+    return Path(cache).expanduser() if cache else default_cache()
+
+
 class MetadataIndex:
     """Records by identifier; any thread may ask.
 

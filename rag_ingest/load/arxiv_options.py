@@ -26,7 +26,8 @@ class ArxivOptions:
         licenses: of which a paper must have one: "by", "by-sa", "by-nc-sa", "by-nc-nd", "cc0", "public-domain",
             "arxiv", or a part of the URL that has a slash, such as "by/4.0".
         max_member_mb: a larger member is refused; > 0.
-        cache: folder for the index of the metadata; empty: `rag-ingest` in the user's cache folder.
+        cache: folder for the index of the metadata, and for what is known of dumps that fit their manifest; empty:
+            `rag-ingest` in the user's cache folder.
     """
 
     metadata: str = ""

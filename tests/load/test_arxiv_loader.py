@@ -9,12 +9,15 @@ import fsspec
 import pytest
 
 from rag_ingest.errors import ConfigError, LoadError
+from rag_ingest.load import arxiv_dumps
+from rag_ingest.load.archive_file import md5_of
 from rag_ingest.load.arxiv import ArxivLoader
 from rag_ingest.load.arxiv_manifest import read_manifest
 from rag_ingest.load.arxiv_options import ArxivOptions
 from rag_ingest.load.discover import find_sources
 from rag_ingest.load.options import LoadOptions
 from rag_ingest.load.pdf import PdfLoader
+from rag_ingest.load.stamp import stamp_at
 from rag_ingest.types import Container, Failure, Page, Source
 from tests.load.dumps import record, regular, special, tar_of, write_manifest, write_metadata
 
@@ -68,7 +71,7 @@ def names(sources):
 
 def test_a_dump_is_found_by_folder_glob_and_name(dump, make):
     for path in (dump, dump.parent, f"{dump.parent}/arXiv_*.tar"):
-        assert list(find_sources([path])) == [Source(str(dump), "arxiv")]
+        assert list(find_sources([path])) == [Source(str(dump), "arxiv", stamp_at(str(dump)))]
     assert isinstance(make(), Container)
 
 
@@ -233,6 +236,31 @@ def test_the_manifest_is_checked(dump, make, tmp_path):
     assert "by its manifest 17" in found(make(manifest=str(elsewhere / "m.xml")), dump)[1][0].reason
     with pytest.raises(ConfigError, match=r"arxiv\.manifest = .*gone.*not found"):
         found(make(manifest=str(tmp_path / "gone.xml")), dump)
+
+
+def test_a_dump_that_fits_its_manifest_is_hashed_once(dump, make, tmp_path, monkeypatch):
+    hashed = []
+    monkeypatch.setattr(arxiv_dumps, "md5_of", lambda archive: hashed.append(archive) or md5_of(archive))
+    write_manifest(tmp_path, dump)
+    assert [len(found(make(), dump)[0]) for _ in range(2)] == [3, 3]
+    assert hashed == [str(dump)]
+    flipped = bytearray(dump.read_bytes())
+    flipped[600] ^= 1
+    dump.write_bytes(flipped)
+    assert "md5 is not" in found(make(), dump)[1][0].reason
+    write_manifest(tmp_path, dump, md5sum="0" * 32)  # the manifest may be another one, too
+    assert "md5 is not" in found(make(), dump)[1][0].reason
+    assert len(hashed) == 3
+
+
+def test_a_cache_that_cannot_be_costs_no_dump(dump, make, tmp_path):
+    write_manifest(tmp_path, dump)
+    (tmp_path / "cache").write_text("in the way")
+    assert len(found(make(), dump)[0]) == 3
+    (tmp_path / "cache").unlink()
+    (tmp_path / "cache").mkdir()
+    (tmp_path / "cache" / "arxiv-md5.sqlite").write_text("no database, though it has the name of one")
+    assert len(found(make(), dump)[0]) == 3
 
 
 def test_what_a_manifest_does_not_name_is_read(dump, make, tmp_path):
