@@ -6,6 +6,7 @@ are read. What arXiv knows of a paper is joined from its metadata, of which an i
 
 from __future__ import annotations
 
+import hashlib
 import logging
 import threading
 from collections.abc import Iterator, Sequence
@@ -92,11 +93,11 @@ class ArxivLoader:
         except LoadError as error:
             yield _failure(archive, error)
             return
-        stamp = stamp_at(archive)
+        stamp, joined = stamp_at(archive), self._metadata_stamp()
         for refused in listing.refused.values():
             yield Failure(member_uri(archive, refused.name), None, "load", refused.reason)
         for member in self._wanted(archive, listing):
-            place = f"{stamp}@{member.offset}" if stamp else ""
+            place = f"{stamp}@{member.offset}{joined}" if stamp else ""
             yield Source(member_uri(archive, member.name), self.media, place)
         if listing.damage:
             yield Failure(archive, None, "load", listing.damage)
@@ -150,6 +151,14 @@ class ArxivLoader:
                 raise type(error)(str(error).replace(str(path), uri)) from error
 
         return self._copies.add(uri, pieces(archive, member.offset, member.size), opened)
+
+    def _metadata_stamp(self) -> str:
+        """Papers that were read without this metadata file, or with an older one, have to be opened again."""
+        file = self._options.metadata
+        if not file:
+            return ""
+        state = stamp_at(str(Path(file).expanduser().absolute()))
+        return f"+{hashlib.sha256(state.encode()).hexdigest()[:12]}"
 
     def _record(self, name: ArxivId) -> dict[str, Any] | None:
         if not self._options.metadata:

@@ -9,6 +9,28 @@ from typing import Any
 
 from rag_ingest.load.arxiv_ids import ArxivId
 
+_RECORD_ALONE = ("authors", "categories", "abstract", "license", "doi", "journal_ref")
+"""Fields that no identifier tells."""
+
+_FIELDS = ("version", "year", "published", *_RECORD_ALONE)
+
+
+def is_told_more(before: Mapping[str, Any], now: Mapping[str, Any]) -> bool:
+    """Whether arXiv's metadata says of a paper what is not on record, or says it otherwise.
+
+    Never where `now` comes without arXiv's record, or what is on record is of another paper, which has the same PDF:
+    what was known stays.
+
+    Args:
+        before: `SourceDocument.metadata` as it was put down.
+        now: that of the paper as it was opened.
+    """
+    if not now.get("arxiv_id") or before.get("arxiv_id") != now["arxiv_id"]:
+        return False
+    if not any(now.get(name) for name in _RECORD_ALONE):
+        return False
+    return any(now.get(name) != before.get(name) for name in _FIELDS)
+
 
 def paper_title(record: Mapping[str, Any]) -> str:
     """The title on one line, TeX as it stands; empty where there is none."""

@@ -10,6 +10,7 @@ from typing import Any
 
 from rag_ingest.errors import LoadError
 from rag_ingest.load.arxiv_dumps import member_sha256
+from rag_ingest.load.arxiv_paper import is_told_more
 from rag_ingest.load.member_uri import file_of, split_member
 from rag_ingest.stages import Work, all_pages
 from rag_ingest.store.knowledge_base import KnowledgeBase
@@ -43,7 +44,7 @@ class Planner:
     def __call__(self, document: SourceDocument) -> Work:
         """Of several sources with one content the first is read; the others only get their row."""
         source, doc_id = document.source, document.doc_id
-        if self._kb.is_current(source, doc_id, *self._marks, retry_failed=True):
+        if self._kb.is_current(source, doc_id, *self._marks, retry_failed=True) and not self._is_told_more(document):
             return Work(document, (), skip="unchanged")
         if self._kb.later_version(*work_of(document.metadata)):
             return Work(document, (), skip="superseded")
@@ -52,6 +53,7 @@ class Planner:
         if first is not None:
             return Work(document, (), skip="duplicate", same_as=first)
         owners = [o for o in self._kb.owners(doc_id, *self._marks) if o.source != source_key(source)]
+        owners = [o for o in owners if not is_told_more(o.metadata, document.metadata)]
         if (owner := next((o for o in owners if _still_has(o.source, doc_id)), None)) is not None:
             return Work(document, (), skip="duplicate", same_as=owner.source)
         if (owner := next((o for o in owners if not Path(file_of(o.source)).exists()), None)) is not None:
@@ -60,6 +62,13 @@ class Planner:
             self._under_way[doc_id] = source
         done = self._kb.done_pages(doc_id, self._marks[0])
         return Work(document, tuple(n for n in all_pages(document).todo if n not in done), done)
+
+    def _is_told_more(self, document: SourceDocument) -> bool:
+        """Whether its chunks lack what is known of the paper by now; they are made again from the ledger."""
+        if "arxiv_id" not in document.metadata:
+            return False
+        found = self._kb.document_for(document.source)
+        return found is not None and is_told_more(found.metadata, document.metadata)
 
     def written(self, doc_id: str) -> None:
         """A document is in the knowledge base now, or has failed: later ones of its content find it there, or try."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import tarfile
+from dataclasses import replace
 from pathlib import Path
 
 import lancedb
@@ -141,6 +142,37 @@ def test_one_paper_in_two_dumps_is_stored_once(config, tmp_path, contents):
     assert ingest([second], db, config=config).documents == {"duplicate": 1}
     assert rows(db)["chunks"] == before
     assert ingest([first, second], db, config=config).documents == {"unchanged": 2}
+
+
+def test_metadata_that_comes_later_is_joined_without_reading_a_page(clean, folder, config, tmp_path):
+    db, plain = tmp_path / "kb", replace(config, arxiv=replace(config.arxiv, metadata=""))
+    assert ingest([folder], db, config=plain).documents == {"added": 3, "failed": 1}
+    joined = ingest([folder], db, config=config)
+    assert (joined.documents, joined.pages_read) == ({"updated": 2, "unchanged": 1, "failed": 1}, 0)
+    assert rows(db) == rows(clean[0])
+    assert {hit.title for hit in search("page", db, mode="text", where="categories = 'cs.LG'")} == {"Buses that hold"}
+    assert ingest([folder], db, config=config).documents == {"unchanged": 3, "failed": 1}
+    assert ingest([folder], db, config=plain).documents == {"unchanged": 3, "failed": 1}  # what was known stays
+    assert {row["title"] for row in rows(db)["chunks"]} == {row["title"] for row in rows(clean[0])["chunks"]}
+
+
+def test_a_metadata_file_that_is_corrected_changes_the_papers_in_it(config, tmp_path, contents):
+    db, meta = tmp_path / "kb", tmp_path / "meta.json"
+    for n in (1, 2):
+        (tmp_path / f"arXiv_pdf_2301_00{n}.tar").write_bytes(tar_of([regular(PAPERS[0], contents[0])]))
+    (tmp_path / "arXiv_pdf_2301_003.tar").write_bytes(tar_of([regular(PAPERS[1], contents[1])]))
+    config = replace(config, arxiv=replace(config.arxiv, metadata=str(meta)))
+    dumps = sorted(tmp_path.glob("*.tar"))
+    others = record("2301.00002")
+    write_metadata(meta, record("2301.00001", doi=None), others)
+    assert ingest(dumps, db, config=config).documents == {"added": 2, "duplicate": 1}
+    write_metadata(meta, record("2301.00001", doi="10.1/late"), others)
+    again = ingest(dumps, db, config=config)
+    assert (again.documents, again.pages_read) == ({"updated": 1, "duplicate": 1, "unchanged": 1}, 0)
+    dois = {row["source"]: json.loads(row["metadata"])["doi"] for row in rows(db)["documents"]}
+    assert sorted(dois.values()) == ["10.1/late", "10.1/late", "10.1000/182"]
+    assert search("page", db, mode="text", where="doi = '10.1/late'")
+    assert ingest(dumps, db, config=config).documents == {"unchanged": 3}
 
 
 def test_markdown_of_a_dump_goes_to_a_file_a_paper(folder, tmp_path):
