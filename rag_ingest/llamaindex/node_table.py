@@ -13,6 +13,7 @@ from rag_ingest.llamaindex.figure_paths import with_figure_paths
 from rag_ingest.llamaindex.requests import Request
 from rag_ingest.llamaindex.rows import arrow_rows, node_row
 from rag_ingest.store.figure_files import FigureFiles
+from rag_ingest.store.gone import GONE
 from rag_ingest.store.knowledge_base import KnowledgeBase
 from rag_ingest.store.schema import searchable
 from rag_ingest.store.search import candidates
@@ -150,6 +151,7 @@ class ChunkTable:
         """Nodes whole, as they were given; the paths of their figures are absolute."""
         columns = ["id", "doc_id", "span_start", "metadata._node_content", "metadata._node_type"]
         rows = fetch(self.table, where, [*columns, "vector"] if with_embeddings else columns)
+        rows = [row for row in rows if row["doc_id"] != GONE]
         rows.sort(key=lambda row: (row["doc_id"], row["span_start"] or 0, row["id"]))
         return [with_figure_paths(_node(row), self._figures.absolute) for row in rows]
 

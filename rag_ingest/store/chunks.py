@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from rag_ingest.errors import StoreError
+from rag_ingest.store.gone import GONE, gone_rows, sweep
 from rag_ingest.store.metadata_lines import metadata_lines
 from rag_ingest.store.node_metadata import node_metadata
 from rag_ingest.store.paper import paper_values
@@ -88,15 +89,27 @@ class Chunks:
         return pa.table(columns, schema=schema)
 
     def replace(self, rows: pa.Table, doc_ids: Iterable[str]) -> bool:
-        """Makes `rows`, from `rows`, all there is of these documents, in one commit; False when they were already."""
+        """Makes `rows`, from `rows`, all that is found of these documents, in one commit; False when they were already.
+
+        What that leaves of the old ones goes in a second commit; see `store.gone`.
+        """
+        import pyarrow as pa
+        import pyarrow.compute as pc
         from lancedb.expr import col
 
-        theirs = col("doc_id").isin(sorted(doc_ids))
-        before = self.table.search().where(theirs).limit(None).to_arrow()
-        if _equal(before, rows):
-            return False
-        upsert(self.table, "id", rows, replacing=theirs if before.num_rows else None)
-        return True
+        theirs = col("doc_id").isin([*sorted(doc_ids), GONE])
+        found = self.table.search().where(theirs).limit(None).to_arrow()
+        before = found.filter(pc.not_equal(found["doc_id"], GONE))
+        changes = not _equal(before, rows)
+        left = set(before["id"].to_pylist()) - set(rows["id"].to_pylist()) if changes else set()
+        if changes and not rows.num_rows:
+            self.table.delete(theirs)
+        elif changes:
+            given_way = gone_rows(self.table.schema, left)
+            upsert(self.table, "id", pa.concat_tables([rows, given_way]), vectors_may_lack=bool(left))
+        if left or before.num_rows < found.num_rows:
+            sweep(self.table)
+        return changes
 
     def rename_source(self, doc_id: str, source: str) -> int:
         """Gives a document's chunks another source; returns how many."""

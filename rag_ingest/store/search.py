@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from rag_ingest.errors import ConfigError
+from rag_ingest.store.gone import GONE
 from rag_ingest.store.phrases import Wanted, read_query
 from rag_ingest.store.schema import PAPER_COLUMNS, SIDES, WITNESS_COLUMNS
 from rag_ingest.store.tables import fetch
@@ -136,10 +137,10 @@ def _whole(table: Table, best: Sequence[Mapping[str, Any]]) -> list[dict[str, An
         found = table.take_row_ids(numbers).select(_COLUMNS).to_arrow().to_pylist()
     except (OSError, RuntimeError, ValueError):
         found = []
-    rows = {row["id"]: row for row in found}
+    rows = {row["id"]: row for row in found if row["doc_id"] != GONE}
     if any(row["id"] not in rows for row in best):
         where = col("id").isin([row["id"] for row in best])
-        rows = {row["id"]: row for row in fetch(table, where, _COLUMNS)}
+        rows = {row["id"]: row for row in fetch(table, where, _COLUMNS) if row["doc_id"] != GONE}
     return [{**rows[row["id"]], "score": row["score"]} for row in best if row["id"] in rows]
 
 

@@ -175,12 +175,7 @@ def fetch(table: Table, where: Expr | None, columns: list[str]) -> list[dict[str
     return list(query.select(columns).limit(None).to_arrow().to_pylist())
 
 
-def upsert(table: Table, key: str, rows: pa.Table, *, replacing: Expr | None = None) -> None:
-    """Writes rows by key in one commit; rows that match `replacing` and are not among the new ones are deleted with it.
-
-    A delete has to read the whole table; without one only the key column is read.
-    """
+def upsert(table: Table, key: str, rows: pa.Table, *, vectors_may_lack: bool = False) -> None:
+    """Writes rows by key in one commit, for which all keys are read; a null vector is an error unless it may be."""
     merge = table.merge_insert(key).when_matched_update_all().when_not_matched_insert_all().use_index(False)
-    if replacing is not None:
-        merge = merge.when_not_matched_by_source_delete(replacing)
-    merge.execute(rows)
+    merge.execute(rows, on_bad_vectors="null" if vectors_may_lack else "error")

@@ -20,6 +20,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from rag_ingest.store.gone import sweep
 from rag_ingest.store.indexes import drop_indexes, ensure_indexes
 from rag_ingest.store.tables import MANY_SMALL_FILES, backlog
 
@@ -70,6 +71,7 @@ class Upkeep:
             thorough: whether it is worth it or not.
         """
         touched = []
+        sweep(self._tables["chunks"])
         for name, table in self._tables.items():
             if thorough or backlog(table).is_slowing_searches or self._wasted(name) >= WASTED_SHARE:
                 self._compact(name)
@@ -99,12 +101,15 @@ class Upkeep:
     def _wasted(self, name: str) -> float:
         """Bytes of data that the newest version does not have, as a share of those that it has.
 
+        Deleted rows lie in its files until these are compacted, and count as what it does not have.
         Under a URI only versions can be counted: many are taken for much.
         """
         table = self._tables[name]
         if "://" in self._uri:
             return float(self._versions(name) >= MANY_SMALL_FILES)
-        live = table.stats()["total_bytes"]
+        stats = table.stats()
+        rows = stats["fragment_stats"]["num_fragments"] * stats["fragment_stats"]["lengths"]["mean"]
+        live = stats["total_bytes"] * min(1.0, stats["num_rows"] / rows) if rows else 0
         data = folder_bytes(str(Path(self._uri).expanduser() / f"{table.name}.lance" / "data"))
         return (data - live) / live if live else float(data > 0)
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 import tempfile
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
@@ -15,8 +15,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rag_ingest.errors import StoreError
+from rag_ingest.store import chunks
+from rag_ingest.store.gone import sweep
 from rag_ingest.store.knowledge_base import DocumentChunks, DocumentRecord, KnowledgeBase
+from rag_ingest.store.search import SearchMode
 from rag_ingest.types import Chunk, Failure, PageMarkdown, Span
+
+if TYPE_CHECKING:
+    from lancedb.table import Table
+
+MODES: tuple[SearchMode, ...] = ("hybrid", "vector", "text")
 
 SOURCES, CONTENTS = ["/a.pdf", "/b.pdf", "/c.pdf"], ["x", "y", "z"]
 
@@ -94,7 +102,28 @@ def test_a_group_in_one_commit_is_its_documents_one_by_one(group: list[DocumentC
             single.replace_documents([one])
         assert chunks_in(together) == chunks_in(single)
         assert together.status() == single.status()
-        assert versions(together)["chunks"] <= before["chunks"] + 1
+        assert versions(together)["chunks"] <= before["chunks"] + 2  # the second takes away what the first left
+
+
+def test_old_and_new_chunks_are_never_found_together(kb: KnowledgeBase, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[set[str]] = []
+
+    def look(table: Table) -> None:
+        with KnowledgeBase.open(kb.uri) as reader:
+            for mode in MODES:
+                seen.append({hit.text for hit in reader.search("p q 'r", np.ones(4, np.float32), mode=mode)})
+        sweep(table)
+
+    def put(doc_id: str, *texts: str) -> None:
+        vectors = np.eye(4, dtype=np.float32)[: len(texts)]  # no zeros, which have no cosine
+        kb.replace_documents([replace(document("/a.pdf", doc_id, texts), vectors=vectors)])
+
+    put("x", "p", "q")
+    monkeypatch.setattr(chunks, "sweep", look)
+    put("x", "r")
+    put("y", "r", "q")
+    assert seen == [{"r"}] * 3 + [{"r", "q"}] * 3
+    assert kb.chunks.count_rows() == 2
 
 
 results = st.builds(
