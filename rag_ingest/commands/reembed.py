@@ -28,7 +28,7 @@ def reembed(db: DbOption, config: ConfigOption = None, settings: SetOption = Non
 
     options = load_config(config, settings or [])
     with KnowledgeBase.open(str(db)) as kb:
-        count = len(kb.documents())
+        count = len(kb.documents(metadata=False))
     with IngestProgress(count) as progress:
         report = run(db, config=options, progress=progress)
     if as_json:

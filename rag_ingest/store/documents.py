@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from rag_ingest.store.schema import DocumentRecord, documents_schema, source_key, storable
 from rag_ingest.store.tables import fetch, upsert
+from rag_ingest.store.trouble import never_stranded
 from rag_ingest.types import Failure
 
 if TYPE_CHECKING:
@@ -17,6 +19,13 @@ if TYPE_CHECKING:
     from lancedb.table import Table
 
 __all__ = ["Documents"]
+
+
+BATCH_ROWS = 2048
+"""Of a table that is read as a whole: some megabytes."""
+
+_FEW_VALUES = ("state", "stage", "engine", "ocr_fingerprint", "split_fingerprint", "embedder")
+"""Columns in which rows say the same; each value is kept once in memory."""
 
 
 class Documents:
@@ -80,11 +89,15 @@ class Documents:
             self.table.delete(col("source").isin(keys))
         return len(keys)
 
-    def all(self) -> list[DocumentRecord]:
-        """Every row, by source."""
-        return self._where(None)
+    @never_stranded
+    def all(self, *, metadata: bool = True) -> list[DocumentRecord]:
+        """Every row, by source; without its metadata, which are most of it, where they aren't asked for."""
+        names = [name for name in documents_schema().names if metadata or name != "metadata"]
+        query = self.table.search().select(names).limit(None)
+        found = [_to_record(row) for batch in query.to_batches(BATCH_ROWS) for row in batch.to_pylist()]
+        return sorted(found, key=lambda document: document.source)
 
-    def _where(self, where: Expr | None) -> list[DocumentRecord]:
+    def _where(self, where: Expr) -> list[DocumentRecord]:
         found = [_to_record(row) for row in fetch(self.table, where, documents_schema().names)]
         return sorted(found, key=lambda document: document.source)
 
@@ -130,4 +143,5 @@ def _to_row(record: DocumentRecord) -> dict[str, Any]:
 
 def _to_record(row: Mapping[str, Any]) -> DocumentRecord:
     later = {"work": row["work"] or "", "stamp": row["stamp"] or "", "version": row["version"] or 0}  # null in old rows
-    return DocumentRecord(**{**row, "metadata": json.loads(row["metadata"]), **later})
+    same = {name: sys.intern(row[name]) for name in _FEW_VALUES}
+    return DocumentRecord(**{**row, **same, "metadata": json.loads(row.get("metadata") or "{}"), **later})

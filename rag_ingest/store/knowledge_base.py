@@ -271,10 +271,10 @@ class KnowledgeBase:
             rows = self._documents.of_contents(doc_ids)
             self._committed("documents", self._documents.remove(row.source for row in rows))
 
-    def documents(self) -> list[DocumentRecord]:
-        """Every row of `documents`, by source."""
+    def documents(self, *, metadata: bool = True) -> list[DocumentRecord]:
+        """Every row of `documents`, by source; without its metadata, most of it, where they aren't asked for."""
         with foreign_errors(f"{self.uri}: documents can't be read"):
-            return self._documents.all()
+            return self._documents.all(metadata=metadata)
 
     def _wrote(self, chunk_commits: int, rows: int) -> None:
         self._committed("chunks", chunk_commits)

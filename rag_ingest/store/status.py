@@ -59,7 +59,7 @@ def read_status(documents: Documents, ledger: Ledger, chunks: int, marks: Marks 
         chunks: the third one's number of rows.
         marks: of the configuration that documents are compared with; None takes those of the one written last.
     """
-    records = documents.all()
+    records = documents.all(metadata=False)
     pages = ledger.counts(records)
     failures = [*_failures(records), *pages.failures]
     return Status(

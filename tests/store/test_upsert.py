@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 
 from rag_ingest.errors import StoreError
 from rag_ingest.store import chunks
+from rag_ingest.store import documents as documents_table
 from rag_ingest.store.gone import sweep
 from rag_ingest.store.knowledge_base import DocumentChunks, DocumentRecord, KnowledgeBase
 from rag_ingest.store.search import SearchMode
@@ -219,6 +220,19 @@ def test_status_counts_the_documents_as_they_stand(kb: KnowledgeBase) -> None:
         ("/bad.pdf", None, "load", "no PDF"),
     ]
     assert status.engines == ({"engine": "e", "fingerprint": "o", "embedder": "", "documents": 1},)
+
+
+def test_documents_are_the_same_without_their_metadata(kb: KnowledgeBase, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(documents_table, "BATCH_ROWS", 2)
+    known = {"year": 2001, "authors": ["Å. Author"]}
+    kb.replace_documents(
+        [replace(d, record=replace(d.record, metadata=known, work=f"work {d.record.doc_id}"))
+         for d in (document(f"/{name}.pdf", name, ("p",)) for name in ("c", "a", "e", "b", "d"))]
+    )  # fmt: skip
+    whole = kb.documents()
+    assert [record.source for record in whole] == ["/a.pdf", "/b.pdf", "/c.pdf", "/d.pdf", "/e.pdf"]
+    assert all(record.metadata == known for record in whole)
+    assert kb.documents(metadata=False) == [replace(record, metadata={}) for record in whole]
 
 
 def test_a_source_that_fails_later_keeps_what_it_had(kb: KnowledgeBase) -> None:
