@@ -16,6 +16,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from rag_ingest.store.documents import Documents
+from rag_ingest.store.gone import GONE
 from rag_ingest.store.knowledge_base import KnowledgeBase
 from rag_ingest.store.schema import DocumentRecord, Identity
 from rag_ingest.store.tables import connect, create_table, foreign_errors, open_table
@@ -120,11 +121,13 @@ def same_vectors(one: Identity, other: Identity) -> bool:
 
 
 def unrecorded(chunks: Table, records: Iterable[DocumentRecord]) -> Counter[str]:
-    """How many chunks, by doc_id, are more than `records` speak of."""
+    """How many chunks, by doc_id, are more than `records` speak of; those that gave way to others aside."""
+    counts = _count_chunks(chunks)
+    del counts[GONE]
     recorded: dict[str, int] = {}
     for record in records:
         recorded[record.doc_id] = max(record.chunk_count, recorded.get(record.doc_id, 0))
-    more = {doc_id: count - recorded.get(doc_id, 0) for doc_id, count in _count_chunks(chunks).items()}
+    more = {doc_id: count - recorded.get(doc_id, 0) for doc_id, count in counts.items()}
     return Counter({doc_id: count for doc_id, count in more.items() if count > 0})
 
 

@@ -22,7 +22,7 @@ SWAPPED, TOLD, HALF_DROPPED = 11, 12, 13
 place; the documents are told; two tables are dropped."""
 
 
-@pytest.mark.parametrize("commits", [0, 1, 3, 4, 6, 7, SWAPPED - 1, SWAPPED, TOLD, HALF_DROPPED])
+@pytest.mark.parametrize("commits", [0, 3, 6, SWAPPED - 1, SWAPPED, TOLD, HALF_DROPPED])
 def test_killed_anywhere_and_run_again(
     db: Path,
     clean: Rows,
@@ -73,7 +73,7 @@ def assert_whole(db: Path, *, documents: int) -> None:
     assert {row["doc_id"] for row in with_chunks} == doc_ids
     assert len(doc_ids) == documents
     assert {row["embedder"] for row in with_chunks} == {"new"}
-    assert sorted(lancedb.connect(db).list_tables().tables) == ["chunks", "documents", "pages"]
+    assert not {"chunks_next", "documents_next"} & set(lancedb.connect(db).list_tables().tables)
 
 
 @pytest.mark.parametrize(
