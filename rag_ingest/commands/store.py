@@ -56,8 +56,13 @@ def remove(
 ) -> None:
     """Remove documents with their chunks, pages and figures; the files that they came from are not touched."""
     from rag_ingest.api import remove as run
+    from rag_ingest.report import Waiting
 
-    gone = run(names, db, keep_pages=keep_pages, dry_run=dry_run)
+    def tell(event: object) -> None:
+        if isinstance(event, Waiting):
+            typer.echo(event.message, err=True)
+
+    gone = run(names, db, keep_pages=keep_pages, dry_run=dry_run, progress=tell)
     if as_json:
         for record in gone:
             print_json({"source": record.source, "doc_id": record.doc_id, "title": record.title})

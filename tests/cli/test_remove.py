@@ -5,6 +5,8 @@ from __future__ import annotations
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +15,7 @@ import pytest
 from rag_ingest import Config
 from rag_ingest.pipeline import Pipeline
 from rag_ingest.runners.local import run as run_local
+from rag_ingest.store import lease, upkeep
 from tests.cli.conftest import Run, json_lines, rows
 from tests.load.dumps import regular, tar_of
 
@@ -60,6 +63,56 @@ def test_what_was_read_can_be_kept(run: Run, folder: Path, tmp_path: Path) -> No
     assert everything(db) == {"documents": [], "pages": before["pages"], "chunks": []}
     report = json_lines(run("ingest", folder / "a.pdf", "--db", db, *ENGINE, "--json"))[0]
     assert report["pages"] == {"read": 0, "cached": 3, "failed": 0, "cut": 0, "empty": 0}
+
+
+def test_a_removal_gives_back_what_the_documents_took(
+    run: Run, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(upkeep, "GRACE_S", 0.2)
+    monkeypatch.setattr(upkeep, "WORTH_WAITING_BYTES", 0)  # as in a large database
+    db = tmp_path / "db"
+    run("ingest", folder / "a.pdf", folder / "b.pdf", "--db", db, *ENGINE)
+    data = [db / f"{table}.lance" / "data" for table in ("chunks", "pages")]
+    before = [upkeep.folder_bytes(str(at)) for at in data]
+    run("remove", folder / "a.pdf", "--db", db)
+    assert all(upkeep.folder_bytes(str(at)) < 0.7 * one for at, one in zip(data, before, strict=True))
+
+
+def test_who_has_to_wait_is_told_for_whom(
+    run: Run, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(upkeep, "GRACE_S", 0.2)
+    db = tmp_path / "db"
+    run("ingest", folder / "a.pdf", "--db", db, *ENGINE)
+    holder = lease._holder
+    for command in (["reembed"], ["optimize"], ["remove", folder / "a.pdf"]):
+        with another_writer(db) as writer:
+            monkeypatch.setattr(lease, "_holder", ended_when_asked_for(writer, holder))
+            result = run(*command, "--db", db)
+        assert f"is being written by process {writer.pid} on" in " ".join(result.stderr.split()), command
+
+
+@contextmanager
+def another_writer(db: Path) -> Iterator[subprocess.Popen[str]]:
+    """A process that holds the lease until it is killed."""
+    code = "import sys, time\nfrom rag_ingest.store.lease import lease\nwith lease(sys.argv[1]):\n"
+    code += "    print('held', flush=True)\n    time.sleep(60)"
+    with subprocess.Popen([sys.executable, "-c", code, str(db)], stdout=subprocess.PIPE, text=True) as process:
+        try:
+            assert process.stdout is not None
+            assert process.stdout.readline() == "held\n"
+            yield process
+        finally:
+            process.kill()
+
+
+def ended_when_asked_for(writer: subprocess.Popen[str], holder: Callable[[Path], str]) -> Callable[[Path], str]:
+    def found(folder: Path) -> str:
+        who = holder(folder)
+        writer.kill()
+        return who
+
+    return found
 
 
 def test_a_name_that_stands_for_nothing_removes_nothing(run: Run, folder: Path, tmp_path: Path) -> None:
