@@ -91,6 +91,19 @@ class IngestReport:
         self.pages_cut += page.finish_reason == "length"
         self.pages_empty += not page.markdown.strip()
 
+    def include(self, other: IngestReport) -> None:
+        """Adds what another run did; of both engines, where they differ, both are named."""
+        if self.engine != other.engine:
+            self.engine = f"{self.engine}, {other.engine}"
+        for outcome, count in other.documents.items():
+            self.documents[outcome] = self.documents.get(outcome, 0) + count
+        for name in ("read", "cached", "failed", "cut", "empty"):
+            setattr(self, f"pages_{name}", getattr(self, f"pages_{name}") + getattr(other, f"pages_{name}"))
+        self.chunks += other.chunks
+        self.seconds += other.seconds
+        self.interrupted |= other.interrupted
+        self.failures += other.failures
+
     def as_json(self) -> dict[str, Any]:
         """The object that `rag-ingest ingest --json` prints."""
         return {

@@ -13,6 +13,7 @@ import logging
 import os
 import time
 from collections.abc import Iterable
+from dataclasses import asdict
 from pathlib import Path
 
 from rag_ingest.errors import StoreError
@@ -24,6 +25,7 @@ from rag_ingest.runners.writer import Progress, Writer
 from rag_ingest.store.figure_files import FigureFiles
 from rag_ingest.store.knowledge_base import KnowledgeBase
 from rag_ingest.store.lease import lease
+from rag_ingest.store.run_configs import RunConfig, RunConfigs
 from rag_ingest.types import Source
 
 log = logging.getLogger(__name__)
@@ -61,6 +63,7 @@ def run(pipeline: Pipeline, paths: Paths, db: str, progress: Progress, sync: Ite
             settings=pipeline.embedder_settings,
         ) as kb,
     ):
+        _remember(pipeline, db)
         try:
             _remove_vanished(kb, sync, report, progress)
             Writer(pipeline, kb, report, progress, held.check).run(paths)
@@ -91,6 +94,14 @@ def _remove_vanished(
         done = DocumentReport(record.source, record.doc_id, record.title, "removed")
         report.add(done)
         progress(done)
+
+
+def _remember(pipeline: Pipeline, db: str) -> None:
+    """The configuration, for `rag-ingest retry`; instead of "auto" the engine that it chose."""
+    tree = asdict(pipeline.config)
+    if pipeline.engine_reason:  # it was made by its name
+        tree["engine"] = pipeline.engine.name
+    RunConfigs(db).put(RunConfig(pipeline.ocr_fingerprint, pipeline.split_fingerprint, tree))
 
 
 def _optimize(kb: KnowledgeBase) -> None:
