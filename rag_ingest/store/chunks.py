@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -21,7 +21,7 @@ from rag_ingest.store.schema import (
     source_key,
     storable,
 )
-from rag_ingest.store.tables import upsert
+from rag_ingest.store.tables import never_alone, upsert
 from rag_ingest.store.where import one_line
 from rag_ingest.store.wider import wider_texts
 from rag_ingest.types import Chunk, PlacedFigure
@@ -50,8 +50,9 @@ class DocumentChunks:
 class Chunks:
     """Writes the `chunks` table."""
 
-    def __init__(self, table: Table, dimension: int) -> None:
+    def __init__(self, table: Table, dimension: int, alone: Callable[[], bool] = never_alone) -> None:
         self.table = table
+        self._alone = alone  # whether the caller holds the lease
         self.dimension = dimension
 
     def rows(self, documents: Iterable[DocumentChunks]) -> pa.Table:
@@ -105,8 +106,9 @@ class Chunks:
         if changes and not rows.num_rows:
             self.table.delete(theirs)
         elif changes:
-            given_way = gone_rows(self.table.schema, left)
-            upsert(self.table, "id", pa.concat_tables([rows, given_way]), vectors_may_lack=bool(left))
+            new = pa.concat_tables([rows, gone_rows(self.table.schema, left)])
+            append = not found.num_rows and self._alone() and not self._have(rows)
+            upsert(self.table, "id", new, vectors_may_lack=bool(left), append=append)
         if left or before.num_rows < found.num_rows:
             sweep(self.table)
         return changes
@@ -140,6 +142,13 @@ class Chunks:
         where = col("source").isin([source_key(source) for source in sources])
         found = self.table.search().where(where).select(["doc_id"]).limit(None).to_arrow()
         return set(found["doc_id"].unique().to_pylist())
+
+    def _have(self, rows: pa.Table) -> bool:
+        """Whether one of these ids is there, under whatever document."""
+        from lancedb.expr import col
+
+        ids = col("id").isin(rows["id"].to_pylist())
+        return bool(self.table.search().where(ids).select(["id"]).limit(1).to_arrow().num_rows)
 
     def _check(self, document: DocumentChunks) -> None:
         import numpy as np

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from rag_ingest.store.schema import DocumentRecord, documents_schema, source_key, storable
-from rag_ingest.store.tables import fetch, upsert
+from rag_ingest.store.tables import fetch, never_alone, upsert
 from rag_ingest.store.trouble import never_stranded
 from rag_ingest.types import Failure
 
@@ -31,8 +31,9 @@ _FEW_VALUES = ("state", "stage", "engine", "ocr_fingerprint", "split_fingerprint
 class Documents:
     """Reads and writes the `documents` table."""
 
-    def __init__(self, table: Table) -> None:
+    def __init__(self, table: Table, alone: Callable[[], bool] = never_alone) -> None:
         self.table = table
+        self._alone = alone  # whether the caller holds the lease
 
     def of_source(self, source: str) -> DocumentRecord | None:
         """The row of one source."""
@@ -115,7 +116,8 @@ class Documents:
             if before is None or _to_row(before) != row:
                 changed[record.source] = {**row, "ingested_at": now}
         if changed:
-            upsert(self.table, "source", pa.Table.from_pylist(list(changed.values()), schema=documents_schema()))
+            rows = pa.Table.from_pylist(list(changed.values()), schema=documents_schema())
+            upsert(self.table, "source", rows, append=known.keys().isdisjoint(changed) and self._alone())
         return len(changed)
 
     def write_failure(self, failure: Failure) -> int:

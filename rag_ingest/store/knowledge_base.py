@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from os import PathLike, fspath
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -19,6 +20,7 @@ from rag_ingest.store.documents import Documents
 from rag_ingest.store.expand import Expansion, Neighbours, expand
 from rag_ingest.store.figure_files import FigureFiles
 from rag_ingest.store.indexes import ensure_indexes
+from rag_ingest.store.lease import is_alone
 from rag_ingest.store.ledger import Ledger
 from rag_ingest.store.replacing import Replacing
 from rag_ingest.store.schema import DocumentRecord, Identity, source_key
@@ -52,9 +54,10 @@ class KnowledgeBase:
         self.uri = uri
         self.identity = identity
         self._tables = tables
-        self._documents = Documents(tables["documents"])
-        self._ledger = Ledger(tables["pages"])
-        self._chunks = Chunks(tables["chunks"], identity.dimension)
+        alone = partial(is_alone, uri)
+        self._documents = Documents(tables["documents"], alone)
+        self._ledger = Ledger(tables["pages"], alone)
+        self._chunks = Chunks(tables["chunks"], identity.dimension, alone)
         self._figures = FigureFiles(uri)
         self._replacing = Replacing(self._documents, self._ledger, self._chunks, self._figures)
         self._upkeep = Upkeep(uri, tables)

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from lancedb.db import DBConnection
     from lancedb.table import Table
 
-__all__ = ["Held", "TableLease", "lease"]
+__all__ = ["Held", "TableLease", "is_alone", "lease"]
 
 LOCK_FILE, HOLDER_FILE = ".writer.lock", ".writer.json"
 
@@ -86,6 +86,14 @@ def lease(uri: str, *, wait_s: float | None = None, told: Callable[[str], None] 
             with suppress(OSError):
                 (folder / HOLDER_FILE).unlink(missing_ok=True)
         lock.release()
+
+
+def is_alone(uri: str) -> bool:
+    """Whether this thread holds the lease of a folder, which nobody takes from it; of a URI's none is that sure."""
+    if "://" in uri:
+        return False
+    lock = FileLock(Path(uri).expanduser().absolute() / LOCK_FILE, is_singleton=True)  # its state is a thread's own
+    return bool(lock.is_locked)
 
 
 def _acquired(folder: Path, uri: str, wait_s: float | None, told: Callable[[str], None]) -> FileLock:

@@ -9,14 +9,14 @@ from __future__ import annotations
 
 import json
 import struct
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from rag_ingest.errors import StoreError
 from rag_ingest.store.schema import SIDES, DocumentRecord, pages_schema, source_key, storable
-from rag_ingest.store.tables import fetch, upsert
+from rag_ingest.store.tables import fetch, never_alone, upsert
 from rag_ingest.store.trouble import never_stranded
 from rag_ingest.types import BBox, Failure, Figure, PageMarkdown, Span, TextBox
 
@@ -46,8 +46,9 @@ class PageCounts:
 class Ledger:
     """Reads and writes the `pages` table."""
 
-    def __init__(self, table: Table) -> None:
+    def __init__(self, table: Table, alone: Callable[[], bool] = never_alone) -> None:
         self.table = table
+        self._alone = alone  # whether the caller holds the lease
 
     def done(self, doc_id: str, fingerprint: str) -> dict[int, PageMarkdown]:
         """Pages that were read, by number."""
@@ -85,6 +86,7 @@ class Ledger:
         rows = [_to_row(result, source_key(sources[result.doc_id]), fingerprint, engine) for result in results]
         rows += [_waiting(*each, source_key(sources[each[0]]), fingerprint, engine) for each in pending]
         known = self._known(rows)
+        stored = set(known)
         changed: dict[str, dict[str, Any]] = {}
         for row in rows:
             before = known.get(row["id"])
@@ -95,7 +97,8 @@ class Ledger:
                 row["attempts"] += before["attempts"]
             known[row["id"]] = changed[row["id"]] = row
         if changed:
-            upsert(self.table, "id", pa.Table.from_pylist(list(changed.values()), schema=pages_schema()))
+            table = pa.Table.from_pylist(list(changed.values()), schema=pages_schema())
+            upsert(self.table, "id", table, append=stored.isdisjoint(changed) and self._alone())
         return len(changed)
 
     def doc_ids_of(self, sources: Iterable[str]) -> set[str]:

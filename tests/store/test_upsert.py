@@ -19,6 +19,7 @@ from rag_ingest.store import chunks
 from rag_ingest.store import documents as documents_table
 from rag_ingest.store.gone import sweep
 from rag_ingest.store.knowledge_base import DocumentChunks, DocumentRecord, KnowledgeBase
+from rag_ingest.store.lease import is_alone, lease
 from rag_ingest.store.search import SearchMode
 from rag_ingest.types import Chunk, Failure, PageMarkdown, Span
 
@@ -104,6 +105,24 @@ def test_a_group_in_one_commit_is_its_documents_one_by_one(group: list[DocumentC
         assert chunks_in(together) == chunks_in(single)
         assert together.status() == single.status()
         assert versions(together)["chunks"] <= before["chunks"] + 2  # the second takes away what the first left
+
+
+def test_under_the_lease_new_rows_are_appended_and_known_ones_replaced(kb: KnowledgeBase) -> None:
+    def write(text: str) -> None:
+        kb.write_pages([as_result(1, "f", text)], source="/a.pdf", fingerprint="f", engine="e")
+        kb.replace_documents([document("/a.pdf", "x", ("p", text))])
+
+    with lease(kb.uri):
+        assert is_alone(kb.uri)
+        with ThreadPoolExecutor(1) as pool:
+            assert not pool.submit(is_alone, kb.uri).result()  # others merge
+        for text in ("failed", "# one", "# one"):
+            write(text)
+    assert not is_alone(kb.uri)
+    write("# one")
+    assert chunks_in(kb) == {"x": {"x0p": "p", "x1# one": "# one"}}
+    assert [row["markdown"] for row in page_rows(kb)] == ["# one"]
+    assert len(kb.documents()) == 1
 
 
 def test_old_and_new_chunks_are_never_found_together(kb: KnowledgeBase, monkeypatch: pytest.MonkeyPatch) -> None:
