@@ -26,7 +26,15 @@ PASSAGES = [
         ("", "A table of boxes: 1.5, 2.5, 3.5"),
     )
 ]
-QUESTIONS = ["does Schrodinger's cat sleep?", "dog", "how many boxes (2.5)?", "quantum", "?", 'a "dog" or `NOT (cat`']
+QUESTIONS = [
+    "does Schrodinger's cat sleep?",
+    "dog",
+    "how many boxes (2.5)?",
+    "quantum",
+    "?",
+    "a 'dog' or `NOT (cat` \"",
+]
+"""None with a phrase in double quotes: the product asks for it word for word, the evaluation for its words."""
 
 
 def test_settings_are_the_products() -> None:
@@ -53,7 +61,7 @@ def product_table(folder: Path, embedder: Any) -> Any:
     import lancedb
     import pyarrow as pa
 
-    from rag_ingest.store.chunks import Chunks
+    from rag_ingest.store.indexes import ensure_indexes
     from rag_ingest.store.schema import Identity, chunks_schema
 
     vectors = embedder.embed_documents([p.text for p in PASSAGES])
@@ -66,7 +74,7 @@ def product_table(folder: Path, embedder: Any) -> Any:
     ]  # fmt: skip
     schema = chunks_schema(Identity(embedder.name, embedder.dimension))
     table = lancedb.connect(folder / "db").create_table("chunks", pa.Table.from_pylist(rows, schema=schema))
-    Chunks(table, embedder.dimension).ensure_indexes()
+    ensure_indexes(table, "chunks")
     return table
 
 

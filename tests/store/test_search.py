@@ -109,7 +109,7 @@ def test_the_vector_index_finds_what_a_scan_finds(
     indexed = {index.columns[0]: index.index_type for index in kb._tables["chunks"].list_indices()}
     assert indexed == {
         "search_text": "FTS", "wider_text": "FTS", "vector": "IvfRq", "doc_id": "BTree", "source": "BTree",
-        "arxiv_id": "BTree", "year": "BTree", "verdict": "Bitmap",
+        "id": "BTree", "arxiv_id": "BTree", "year": "BTree", "verdict": "Bitmap",
     }  # fmt: skip
     late = document("late", ["late"], vectors[:1])
     kb.replace_documents([late])
