@@ -82,7 +82,7 @@ class IngestProgress(_Progress):
         """Takes one event."""
         super().__call__(event)
         if isinstance(event, DocumentReport):
-            self.documents += 1
+            self.documents += event.outcome != "removed"  # nobody asked for that one
             self.open_pages = self.open_done = 0
             self.line(document_line(event))
             self.show("reading")

@@ -41,7 +41,7 @@ def run(pipeline: Pipeline, paths: Paths, db: str, progress: Progress, sync: Ite
         paths: what to read.
         db: folder of the knowledge base, or a URI that LanceDB knows.
         progress: is told what happens.
-        sync: folders; what came from a file in them that is gone is removed, but for its pages in the ledger.
+        sync: folders; what came from a file in them that is gone is removed at the end, but for its pages.
 
     Raises:
         ConfigError: a wrong option, engine or model, before the first page.
@@ -65,12 +65,12 @@ def run(pipeline: Pipeline, paths: Paths, db: str, progress: Progress, sync: Ite
     ):
         _remember(pipeline, db)
         try:
-            _remove_vanished(kb, sync, report, progress)
             Writer(pipeline, kb, report, progress, held.check).run(paths)
             held.check()
+            _remove_vanished(kb, sync, report, progress)  # behind it: a file that only moved is known again before
         except KeyboardInterrupt:
             report.interrupted = True
-        if report.chunks:
+        if report.chunks or "removed" in report.documents:
             held.check()
             _optimize(kb)
     report.seconds = time.perf_counter() - started

@@ -164,3 +164,15 @@ def test_an_empty_name_removes_nothing(run: Run, folder: Path, tmp_path: Path) -
     report_of(run, folder, "--db", db)
     assert "empty name" in run("remove", "", "--db", db, expect=2).stderr
     assert len(rows(db, "documents")) == 2
+
+
+def test_with_sync_a_file_that_moved_is_known_again_too(run: Run, folder: Path, tmp_path: Path) -> None:
+    db = tmp_path / "db"
+    report_of(run, folder, "--db", db)
+    (folder / "bus-holding.pdf").rename(folder / "renamed.pdf")
+    (folder / "tide-gauges.pdf").unlink()
+    done = run("ingest", folder, "--db", db, *ENGINE, "--sync", "--json")
+    report = json_lines(done)[0]
+    assert (report["documents"], report["chunks"]) == ({"moved": 1, "removed": 1}, 0)
+    assert sources(db) == {"renamed.pdf"}
+    assert "[2/1]" not in done.stderr
