@@ -1,4 +1,4 @@
-"""The four verbs as functions: `ingest`, `search`, `ocr`, `split_markdown`."""
+"""What the command line does, as functions: `ingest`, `search`, `ocr`, `split_markdown`, `remove`, `reembed`."""
 
 from __future__ import annotations
 

@@ -77,6 +77,10 @@ _SECTIONS = {
 }
 
 
+EMBEDDER_SECTIONS = ("embedder", "embed", "embed_http")
+"""What of a configuration says which embedder it is."""
+
+
 def section_of(name: str) -> str | None:
     """The section that a registered name reads; None for a plug-in."""
     return _SECTIONS.get(name)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Annotated
 
 import typer
@@ -19,16 +20,23 @@ __all__ = ["optimize", "reembed"]
 
 
 def reembed(db: DbOption, config: ConfigOption = None, settings: SetOption = None, as_json: JsonOption = False) -> None:
-    """Split and embed every document anew, by another embedder, without reading a page again."""
+    """Split and embed every document anew, by another embedder, without reading a page again.
+
+    All other options are those of the last ingest, where none are given here.
+    """
     from rag_ingest.api import reembed as run
-    from rag_ingest.config import load_config
+    from rag_ingest.config import EMBEDDER_SECTIONS, Config, load_config
     from rag_ingest.console import IngestProgress, print_failures
     from rag_ingest.report import failure_json
     from rag_ingest.store.knowledge_base import KnowledgeBase
+    from rag_ingest.store.run_configs import RunConfigs
+    from rag_ingest.store.settings import with_settings
 
-    options = load_config(config, settings or [])
-    with KnowledgeBase.open(str(db)) as kb:
-        count = len(kb.documents(metadata=False))
+    with KnowledgeBase.open(db) as kb:
+        count, runs = len(kb.documents(metadata=False)), RunConfigs(kb.uri).all()
+    before = asdict(with_settings(Config(), runs[0].config)) if runs else {}
+    base = {name: value for name, value in before.items() if name not in EMBEDDER_SECTIONS}
+    options = load_config(config, settings or [], base=base)
     with IngestProgress(count) as progress:
         report = run(db, config=options, progress=progress)
     if as_json:
@@ -61,12 +69,14 @@ def optimize(
     from rag_ingest.store.lease import lease
     from rag_ingest.store.upkeep import folder_bytes
 
-    KnowledgeBase.open(str(db)).close()  # a folder that is none is not to get a lease
-    with lease(str(db), told=lambda message: typer.echo(message, err=True)), KnowledgeBase.open(str(db)) as kb:
+    KnowledgeBase.open(db).close()  # a folder that is none is not to get a lease
+    with lease(db, told=lambda message: typer.echo(message, err=True)), KnowledgeBase.open(db) as kb:
         before = folder_bytes(kb.uri)
         kb.optimize(exclusive=True, thorough=True, reindex=reindex)
         after = folder_bytes(kb.uri)
-    if as_json:
-        print_json({"bytes_before": before, "bytes_after": after})
+    if as_json:  # under a URI nothing is known of files
+        print_json({"bytes_before": before or None, "bytes_after": after or None})
+    elif not before:
+        typer.echo("optimized", err=True)
     else:
         typer.echo(f"{before / 2**20:.1f} MiB before, {after / 2**20:.1f} MiB after", err=True)

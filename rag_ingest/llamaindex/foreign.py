@@ -16,13 +16,12 @@ from llama_index.core.schema import BaseNode, MetadataMode, NodeRelationship, Re
 from llama_index.core.vector_stores.utils import metadata_dict_to_node, node_to_metadata_dict
 
 from rag_ingest.errors import NoKnowledgeBaseError, StoreError
-from rag_ingest.llamaindex.node_table import optimizing_is_due
 from rag_ingest.llamaindex.requests import Request
 from rag_ingest.llamaindex.rows import arrow_rows
 from rag_ingest.store.metadata_lines import metadata_of
 from rag_ingest.store.schema import storable
 from rag_ingest.store.search import DEPTH, NPROBES, REFINE_FACTOR, fuse
-from rag_ingest.store.tables import connect, fetch, foreign_errors, open_table, upsert
+from rag_ingest.store.tables import backlog, connect, fetch, foreign_errors, open_table, upsert
 
 if TYPE_CHECKING:
     from lancedb.expr import Expr
@@ -88,7 +87,7 @@ class ForeignTable:
             if doubled:
                 self.table.delete(col("id").isin(sorted(doubled)))
             upsert(self.table, "id", arrow_rows(rows.values(), self.table.schema))
-            if optimizing_is_due(self.table):
+            if backlog(self.table).is_due_after_adding:
                 self.table.optimize()
 
     def rank(self, request: Request, where: Expr | None) -> list[tuple[str, float]]:

@@ -16,15 +16,15 @@ from rag_ingest.store.figure_files import FigureFiles
 from rag_ingest.store.gone import GONE
 from rag_ingest.store.knowledge_base import KnowledgeBase
 from rag_ingest.store.schema import searchable
-from rag_ingest.store.search import candidates
-from rag_ingest.store.tables import MANY_SMALL_FILES, backlog, fetch, foreign_errors, upsert
+from rag_ingest.store.search import ranked
+from rag_ingest.store.tables import backlog, fetch, foreign_errors, upsert
 from rag_ingest.store.wider import widened
 
 if TYPE_CHECKING:
     from lancedb.expr import Expr
     from lancedb.table import Table
 
-__all__ = ["ChunkTable", "NodeTable", "embedding_dimension", "optimizing_is_due"]
+__all__ = ["ChunkTable", "NodeTable", "embedding_dimension"]
 
 
 class NodeTable(Protocol):
@@ -53,16 +53,6 @@ class NodeTable(Protocol):
 
     def nodes(self, where: Expr | None, *, with_embeddings: bool) -> list[BaseNode]:
         """All that match, in order of document and place."""
-
-
-def optimizing_is_due(table: Table) -> bool:
-    """Whether indexes are worth merging after nodes were added: words of new rows are found before, only slower.
-
-    5,000 rows outside an index cost a question some 80 ms. Merging reads the whole index, so that in a large table it
-    waits for a twentieth.
-    """
-    left = backlog(table)
-    return left.small_files >= MANY_SMALL_FILES or left.unindexed_rows > max(5_000, left.rows // 20)
 
 
 def embedding_dimension(nodes: Sequence[BaseNode]) -> int:
@@ -109,7 +99,7 @@ class ChunkTable:
             rows = [node_row(node, texts) for node in fresh.values()]
             rows += [_rewidened(row, texts) for row in around.values() if row["previous_id"] in fresh]
             upsert(self.table, "id", arrow_rows(rows, self.table.schema))
-            is_due = optimizing_is_due(self.table)
+            is_due = backlog(self.table).is_due_after_adding
         if is_due:
             self.kb.optimize()
 
@@ -136,7 +126,7 @@ class ChunkTable:
     def rank(self, request: Request, where: Expr | None) -> list[tuple[str, float]]:
         """As `rag-ingest search` ranks."""
         with foreign_errors(f"{self.kb.uri} can't be searched"):
-            hits = candidates(
+            best = ranked(
                 self.table,
                 request.text,
                 request.vector,
@@ -145,7 +135,7 @@ class ChunkTable:
                 where=where,
                 words_share=request.words_share,
             )
-        return [(hit.chunk_id, hit.score) for hit in hits[: request.depth]]
+        return [(row["id"], row["score"]) for row in best[: request.depth]]
 
     def nodes(self, where: Expr | None, *, with_embeddings: bool) -> list[BaseNode]:
         """Nodes whole, as they were given; the paths of their figures are absolute."""

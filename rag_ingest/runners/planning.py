@@ -11,6 +11,7 @@ from typing import Any
 from rag_ingest.errors import LoadError
 from rag_ingest.load.arxiv_dumps import member_sha256
 from rag_ingest.load.arxiv_paper import is_told_more
+from rag_ingest.load.fetch import content_id
 from rag_ingest.load.member_uri import file_of, split_member
 from rag_ingest.stages import Work, all_pages
 from rag_ingest.store.knowledge_base import KnowledgeBase
@@ -94,7 +95,6 @@ def _still_has(source: str, doc_id: str) -> bool:
     try:
         if split_member(source):
             return member_sha256(source) == doc_id
-        with Path(source).open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest() == doc_id
+        return content_id(Path(source)) == doc_id
     except (OSError, LoadError):
         return False

@@ -12,7 +12,7 @@ import logging
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 
 from rag_ingest.errors import RagIngestError, StoreError
@@ -24,6 +24,7 @@ from rag_ingest.store.chunks import Chunks, DocumentChunks
 from rag_ingest.store.knowledge_base import KnowledgeBase
 from rag_ingest.store.lease import lease
 from rag_ingest.store.next_tables import NextTables, same_vectors, unrecorded
+from rag_ingest.store.run_configs import RunConfig, RunConfigs
 from rag_ingest.store.schema import DocumentRecord, Identity
 from rag_ingest.types import Failure, PageMarkdown, SourceDocument
 
@@ -70,6 +71,8 @@ def run(pipeline: Pipeline, db: str, progress: Callable[[object], None]) -> Reem
         if not same_vectors(kb.identity, identity):
             _make(pipeline, kb, tables, report, progress)
             ended = not report.failures
+            if ended:
+                _remember(pipeline, db)
         if not report.failures:
             with KnowledgeBase.open(db, create=True) as made:  # indexes, which a killed run may have left unmade
                 if ended:
@@ -96,6 +99,14 @@ def _make(
             f"{kb.uri} was written by another process meanwhile: run the same again, which goes on where this was"
         )
     tables.take_place()
+
+
+def _remember(pipeline: Pipeline, db: str) -> None:
+    """The last configuration with this embedder and splitter, for `rag-ingest retry`."""
+    runs = RunConfigs(db)
+    for last in runs.all()[:1]:
+        tree = {**last.config, **pipeline.embedder_settings, "split": asdict(pipeline.config.split)}
+        runs.put(RunConfig(last.ocr_fingerprint, pipeline.split_fingerprint, tree))
 
 
 def _refuse_unrecorded(kb: KnowledgeBase) -> None:

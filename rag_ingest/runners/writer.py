@@ -96,6 +96,7 @@ class Writer:
         given = {str(getattr(path, "uri", path)) for path in paths}
         in_part = {file_of(uri) for uri in given if split_member(uri)} - given
         for dump in sorted(self._dumps - in_part - {failure.source for failure in self._report.failures}):
+            self._check()
             self._kb.forget_failure(dump)
 
     def _document_read(self, work: Work, results: Sequence[PageResult]) -> None:
@@ -132,6 +133,7 @@ class Writer:
             reason = f"same content as {work.same_as}, which failed"
             self._source_failed(Failure(document.source, None, "load", reason, document.doc_id))
             return
+        self._check()
         self._kb.share_document(replace(owner, source=document.source, stamp=work.stamp))
         if work.skip == "moved":
             self._kb.remove([owner.source], keep_pages=True)
@@ -153,6 +155,7 @@ class Writer:
             version=version,
             stamp=work.stamp,
         )
+        self._check()
         self._kb.share_document(record)
         self._done(DocumentReport(document.source, document.doc_id, document.title, "superseded"))
 
@@ -162,6 +165,7 @@ class Writer:
         source, stage, doc_id = work.document.source, "parse", work.document.doc_id
         if not pages:
             reason = f"no page could be read; the first: {failed[0].reason}"
+            self._check()
             self._kb.write_source_failure(replace(failed[0], page=None, reason=reason))
             self._planner.written(doc_id)
             self._done(_report(work, failed, "failed", work.document.title, 0, started))
@@ -203,6 +207,7 @@ class Writer:
         self._report.failures.append(failure)
         self._planner.written(report.doc_id)
         try:
+            self._check()
             self._kb.write_source_failure(failure)
         finally:
             self._done(report)

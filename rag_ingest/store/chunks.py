@@ -1,4 +1,8 @@
-"""The `chunks` table: rows from chunks and vectors, replaced a document at a time."""
+"""The `chunks` table: rows from chunks and vectors.
+
+The chunks of many documents come in one commit, which puts what they leave behind out of sight; the next deletes that
+(see `store.gone`).
+"""
 
 from __future__ import annotations
 
@@ -21,7 +25,7 @@ from rag_ingest.store.schema import (
     source_key,
     storable,
 )
-from rag_ingest.store.tables import never_alone, upsert
+from rag_ingest.store.tables import doc_ids_of, never_alone, upsert
 from rag_ingest.store.where import one_line
 from rag_ingest.store.wider import wider_texts
 from rag_ingest.types import Chunk, PlacedFigure
@@ -137,11 +141,7 @@ class Chunks:
 
     def doc_ids_of(self, sources: Iterable[str]) -> set[str]:
         """Documents that were written for these sources."""
-        from lancedb.expr import col
-
-        where = col("source").isin([source_key(source) for source in sources])
-        found = self.table.search().where(where).select(["doc_id"]).limit(None).to_arrow()
-        return set(found["doc_id"].unique().to_pylist())
+        return doc_ids_of(self.table, sources)
 
     def _have(self, rows: pa.Table) -> bool:
         """Whether one of these ids is there, under whatever document."""

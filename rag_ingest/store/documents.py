@@ -106,6 +106,8 @@ class Documents:
         """Writes rows in one commit; returns how many changed. A row that says the same as before is left alone."""
         import pyarrow as pa
 
+        if not records:
+            return 0
         records = [replace(record, source=source_key(record.source)) for record in records]
         known = self.of_sources(record.source for record in records)
         now = datetime.now(UTC)

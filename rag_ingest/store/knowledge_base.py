@@ -1,8 +1,8 @@
 """`KnowledgeBase`: the tables `documents`, `pages` and `chunks` of one LanceDB database.
 
 Order of writing, so that a process killed between two commits leaves a database from which running again gives the
-same rows: pages as they are read, then a document's chunks in one commit, then its `documents` row. One writer at a
-time; any number of readers.
+same rows: pages as they are read; rows of `documents` that are about to change lose their marks; the chunks of a group
+of documents; their rows (see `store.replacing`). Whoever writes holds `store.lease`; any number read.
 """
 
 from __future__ import annotations

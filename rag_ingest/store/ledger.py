@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from rag_ingest.errors import StoreError
 from rag_ingest.store.schema import SIDES, DocumentRecord, pages_schema, source_key, storable
-from rag_ingest.store.tables import fetch, never_alone, upsert
+from rag_ingest.store.tables import doc_ids_of, fetch, never_alone, upsert
 from rag_ingest.store.trouble import never_stranded
 from rag_ingest.types import BBox, Failure, Figure, PageMarkdown, Span, TextBox
 
@@ -103,11 +103,7 @@ class Ledger:
 
     def doc_ids_of(self, sources: Iterable[str]) -> set[str]:
         """Contents that were read from these sources, earlier ones too."""
-        from lancedb.expr import col
-
-        where = col("source").isin([source_key(source) for source in sources])
-        found = self.table.search().where(where).select(["doc_id"]).limit(None).to_arrow()
-        return set(found["doc_id"].unique().to_pylist())
+        return doc_ids_of(self.table, sources)
 
     def remove(self, doc_ids: Iterable[str]) -> None:
         """Deletes every page of these documents, whatever read it."""

@@ -20,7 +20,7 @@ __all__ = ["Replacing"]
 
 
 class Replacing:
-    """Works on the tables of one database; every method returns (chunk commits, document rows) that it made."""
+    """Works on the tables of one database; a method's numbers are above zero where it changed (chunks, rows)."""
 
     def __init__(self, documents: Documents, ledger: Ledger, chunks: Chunks, figures: FigureFiles) -> None:
         self._documents = documents

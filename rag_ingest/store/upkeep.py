@@ -51,9 +51,9 @@ class Upkeep:
         self._tables = tables
         self._commits: Counter[str] = Counter()
 
-    def committed(self, name: str, commits: int) -> None:
-        """Counts them; every so many, compacts and cleans where that has become worth it."""
-        self._commits[name] += bool(commits)
+    def committed(self, name: str, rows: int) -> None:
+        """Counts a commit that changed rows; every so many, compacts and cleans where that has become worth it."""
+        self._commits[name] += bool(rows)
         if self._commits[name] < MANY_SMALL_FILES:
             return
         self._commits[name] = 0

@@ -207,7 +207,9 @@ def test_status_says_what_is_stale_and_why(run: Run, folder: Path, tmp_path: Pat
         return {Path(one["source"]).stem: one["why"] for one in found}
 
     assert stale() == stale(*ENGINE) == {}
-    assert all("split by other options" in why for why in stale(*ENGINE, "--set", "split.max_tokens=96").values())
+    other = stale(*ENGINE, "--set", "split.max_tokens=96")
+    assert set(other) == {"a", "b"}
+    assert all("split by other options" in why for why in other.values())
     assert set(stale("--engine", "layout")) == {"a", "b"}
     assert "read by textlayer" in stale("--engine", "layout")["a"]
     run("ingest", folder / "b.pdf", "--db", db, *ENGINE, "--set", "split.max_tokens=96")

@@ -11,6 +11,7 @@ import pytest
 from rag_ingest.load.pdf import PdfLoader
 from rag_ingest.types import Failure, SourceDocument
 from tests.cli.conftest import Run, json_lines, rows
+from tests.cli.other_embedder import save_other_embedder
 
 SPLIT = ("--set", "split.max_tokens=96", "--set", "load.workers=1")
 
@@ -85,3 +86,16 @@ def test_no_password_is_put_down_and_the_same_run_again_writes_no_row(run: Run, 
     assert rows(db, "runs") == [row]
     assert json.loads(row["config"])["engine"] == "textlayer"
     assert not any(b"hush-hush" in file.read_bytes() for file in db.rglob("*") if file.is_file())
+
+
+def test_reembedding_keeps_the_options_of_the_last_ingest(run: Run, corpus: Path, tmp_path: Path) -> None:
+    db, file = tmp_path / "db", corpus / "bus-holding.pdf"
+    model = save_other_embedder(tmp_path)
+    leave_out = ("--set", "split.exclude_kinds=reference")
+    run("ingest", file, "--db", db, "--engine", "textlayer", *leave_out)
+    run("reembed", "--db", db, "--set", f"embed.model={model}")
+    clean = tmp_path / "clean"
+    run("ingest", file, "--db", clean, "--engine", "textlayer", *leave_out, "--set", f"embed.model={model}")
+    assert [row["id"] for row in rows(db, "chunks")] == [row["id"] for row in rows(clean, "chunks")]
+    again = ("ingest", file, "--db", db, "--engine", "textlayer", *leave_out, "--set", f"embed.model={model}", "--json")
+    assert json_lines(run(*again))[0]["documents"] == {"unchanged": 1}

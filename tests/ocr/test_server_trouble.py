@@ -245,6 +245,7 @@ def test_a_server_that_is_not_there_fails_every_page_without_raising(engine: Mak
         pass
     reader = engine(server, max_attempts=2, retries=2, fallback="textlayer")
     results = reader.recognize([page(number, layer=LAYER) for number in range(3)])
+    assert len(results) == 3
     assert all(isinstance(r, Failure) and "connection failed" in r.reason for r in results)
 
 
