@@ -89,14 +89,14 @@ def retry(
 def _by_configuration(kb: KnowledgeBase) -> list[tuple[dict[str, Any], list[str]]]:
     """(a tree for `load_config`, sources that failed by it); the embedder is always that of the knowledge base."""
     from rag_ingest.config import Config
-    from rag_ingest.store.run_configs import RunConfigs
+    from rag_ingest.store.run_configs import RunConfigs, config_of
     from rag_ingest.store.settings import with_settings
 
-    runs = RunConfigs(kb.uri)
+    runs = RunConfigs(kb.uri).all()
     groups: dict[str, tuple[dict[str, Any], list[str]]] = {}
     for source in dict.fromkeys(failure.source for failure in kb.failures()):
         document = kb.document_for(source)
-        run = runs.of(document)
+        run = config_of(document, runs)
         if run is not None:
             base = {**asdict(with_settings(Config(), run.config)), **kb.settings}
         else:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from lancedb.db import DBConnection
     from lancedb.table import Table
 
-__all__ = ["RunConfig", "RunConfigs"]
+__all__ = ["RunConfig", "RunConfigs", "config_of"]
 
 _SECRETS = ("password", "secret", "api_key", "token", "authorization")
 """Last words of option names whose values are not put down."""
@@ -83,27 +83,28 @@ class RunConfigs:
             rows = sorted(fetch(table, None, _schema().names), key=lambda row: row["at"], reverse=True)
         return [RunConfig(row["ocr_fingerprint"], row["split_fingerprint"], json.loads(row["config"])) for row in rows]
 
-    def of(self, document: DocumentRecord | None) -> RunConfig | None:
-        """The one by which a document was read; of several splits the one that it has, else the newest.
-
-        None where that is not on record, as of a document that was read before there was such a record. For a source
-        that never gave a document, the newest of all.
-        """
-        return next(iter(self._fitting(document)), None)
-
-    def _fitting(self, document: DocumentRecord | None) -> Sequence[RunConfig]:
-        runs = self.all()
-        if document is None or not document.ocr_fingerprint:
-            return runs
-        read = [run for run in runs if run.ocr_fingerprint == document.ocr_fingerprint]
-        return [run for run in read if run.split_fingerprint == document.split_fingerprint] or read
-
     def _table(self) -> Table:
         table = open_table(self._db, _NAME)
         if table is None:
             table = self._db.create_table(_NAME, schema=_schema(), exist_ok=True)
             table.set_unenforced_primary_key("id")
         return table
+
+
+def config_of(document: DocumentRecord | None, runs: Sequence[RunConfig]) -> RunConfig | None:
+    """The one by which a document was read; of several splits the one that it has, else the newest.
+
+    None where that is not on record, as of a document that was read before there was such a record. For a source that
+    never gave a document, the newest of all.
+
+    Args:
+        document: its row, if any.
+        runs: all there are, the newest first.
+    """
+    if document is None or not document.ocr_fingerprint:
+        return next(iter(runs), None)
+    read = [run for run in runs if run.ocr_fingerprint == document.ocr_fingerprint]
+    return next((run for run in read if run.split_fingerprint == document.split_fingerprint), next(iter(read), None))
 
 
 def _without_secrets(tree: Mapping[str, Any]) -> dict[str, Any]:
