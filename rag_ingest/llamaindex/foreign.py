@@ -20,7 +20,7 @@ from rag_ingest.llamaindex.requests import Request
 from rag_ingest.llamaindex.rows import arrow_rows
 from rag_ingest.store.metadata_lines import metadata_of
 from rag_ingest.store.schema import storable
-from rag_ingest.store.search import DEPTH, NPROBES, REFINE_FACTOR, fuse
+from rag_ingest.store.search import DEPTH, NPROBES, fuse
 from rag_ingest.store.tables import backlog, connect, fetch, foreign_errors, open_table, upsert
 
 if TYPE_CHECKING:
@@ -31,6 +31,9 @@ if TYPE_CHECKING:
 __all__ = ["ForeignTable"]
 
 _COLUMNS = ("id", "doc_id", "vector", "text", "metadata")
+
+REFINE_FACTOR = 10
+"""Whoever made the vector index, if there is one: one bit a dimension wants as much (eval/store.md)."""
 
 
 class ForeignTable:

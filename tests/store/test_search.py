@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -93,6 +94,22 @@ def test_fusion_without_a_word_or_a_likeness_is_the_other_alone() -> None:
     assert [row["id"] for row in fuse(near, [])] == ["a", "b"]
     worded = [{"id": "b", "score": 2.0, "cosine": -0.6}, {"id": "a", "score": 1.0, "cosine": 0.0}]
     assert [row["id"] for row in fuse([], worded)] == ["b", "a"]
+
+
+def test_a_vector_index_of_another_make_is_replaced(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from lancedb.index import IvfFlat, IvfRq
+
+    monkeypatch.setattr(indexes, "VECTOR_INDEX_ROWS", 100)
+    vectors = np.random.default_rng(4).standard_normal((300, DIMENSION)).astype(np.float32)
+    kb = open_new(tmp_path / "kb")
+    kb.replace_documents([document("a", ["word"] * 300, vectors)])
+    kb.chunks.create_index("vector", config=IvfFlat(distance_type="cosine"))
+    indexes.ensure_indexes(kb.chunks, "chunks")
+    made = [(index.name, index.index_type) for index in kb.chunks.list_indices() if index.columns == ["vector"]]
+    assert made == [(indexes.vector_index_name(IvfRq(num_bits=indexes.RABITQ_BITS)), "IvfRq")]
+    before = kb.chunks.version
+    indexes.ensure_indexes(kb.chunks, "chunks")
+    assert kb.chunks.version == before
 
 
 def test_the_vector_index_finds_what_a_scan_finds(
