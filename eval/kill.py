@@ -41,7 +41,13 @@ VOLATILE = {
 }
 """Columns that say when and how long; `attempts` counts what a killed process did."""
 
-PATIENCE_S = 600.0
+PATIENCE_S = 1200.0
+
+PAGES_A_DOCUMENT = 8
+"""About so many: what comes once a document is let pass less often."""
+
+IN_A_ROW = 2
+"""So often each phase is hit in one database, upkeep last: it comes when all else is done."""
 
 
 @dataclass
@@ -57,6 +63,7 @@ def main(
     paths: Annotated[list[Path], typer.Argument(help="What to ingest.")],
     out: Annotated[Path, typer.Option(help="Folder for both databases.")],
     kills: Annotated[int, typer.Option(help="How many.")] = 40,
+    spread: Annotated[int, typer.Option(help="At most so many pages are let pass before a kill.")] = 3,
     seed: Annotated[int, typer.Option(help="Of the moments.")] = 1,
     option: Annotated[list[str] | None, typer.Option(help="An argument of `rag-ingest ingest`. Repeatable.")] = None,
 ) -> None:
@@ -67,7 +74,7 @@ def main(
     _start([*arguments, "--db", str(out / "clean")], out / "phase").wait()
     clean_s = time.perf_counter() - began
     began = time.perf_counter()
-    tally = _killed_often(arguments, out, kills, random.Random(seed))
+    tally = _killed_often(arguments, out, kills, spread, random.Random(seed))
     report = {
         "kills": sum(tally.kills.values()),
         "by_phase": {PHASE_NAMES[phase]: n for phase, n in sorted(tally.kills.items())},
@@ -87,13 +94,14 @@ def _start(arguments: list[str], phase: Path) -> subprocess.Popen[bytes]:
     return subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True)
 
 
-def _killed_often(arguments: list[str], out: Path, kills: int, dice: random.Random) -> Tally:
+def _killed_often(arguments: list[str], out: Path, kills: int, spread: int, dice: random.Random) -> Tally:
     """Phases take turns, so that short ones are hit as often as long ones."""
+    passes = {"r": spread, "o": spread, "w": spread, "e": spread // PAGES_A_DOCUMENT, "c": spread // PAGES_A_DOCUMENT}
     tally, phase, db = Tally(), out / "phase", out / "killed"
     while sum(tally.kills.values()) < kills and not tally.faults:
         process = _start([*arguments, "--db", str(db)], phase)
-        target = min(PHASE_NAMES, key=lambda name: (tally.kills[name], dice.random()))
-        hit = _kill_in(process, phase, target, dice)
+        target = min(PHASE_NAMES, key=lambda name: (tally.kills[name] // IN_A_ROW, name == "u", dice.random()))
+        hit = _kill_in(process, phase, target, dice.randrange(passes.get(target, 0) or 1), dice)
         if hit:
             tally.kills[hit] += 1
             print(f"{sum(tally.kills.values())}/{kills}: {PHASE_NAMES[hit]}", file=sys.stderr, flush=True)
@@ -112,9 +120,11 @@ def _compare(out: Path, tally: Tally) -> None:
     print(f"a database is complete: {len(tally.faults)} differences", file=sys.stderr, flush=True)
 
 
-def _kill_in(process: subprocess.Popen[bytes], phase: Path, target: str, dice: random.Random) -> str:
-    """Kills a process (its workers must end by themselves) in a phase; says in which, "" if it had ended."""
-    skip = 0 if target in "scu" else dice.randrange(3)  # those come once a run, or nearly so
+def _kill_in(process: subprocess.Popen[bytes], phase: Path, target: str, skip: int, dice: random.Random) -> str:
+    """Kills a process (its workers must end by themselves) in a phase; says in which, "" if it had ended.
+
+    The first `skip` times that the phase comes it is let pass.
+    """
     delay_s = dice.random() ** 3 * (2.0 if target in "sro" else 0.1)
     with phase.open("r+b") as file, mmap.mmap(file.fileno(), 1) as now:
         until, before = time.monotonic() + PATIENCE_S, b""
