@@ -62,7 +62,7 @@ def node_row(node: BaseNode, texts: Mapping[str, str]) -> dict[str, Any]:
         **links,
         **known_columns(metadata),
         "metadata": {**struct, "page": min(pages, default=None)},
-        "metadata_lines": metadata_lines(struct),
+        "metadata_lines": metadata_lines({key: value for key, value in struct.items() if key != "_node_content"}),
     }
 
 

@@ -65,6 +65,9 @@ class Upkeep:
     def run(self, *, exclusive: bool = False, thorough: bool = False) -> None:
         """Brings files and indexes up to date where that has become worth it; cheap where it has not.
 
+        A clean-up compacts once more, now that all rows are indexed, and so writes the table anew: without `exclusive`
+        it waits until it frees something.
+
         Args:
             exclusive: the caller holds the lease of the database: what a killed process left behind goes too, and in a
                 database of `WORTH_WAITING_BYTES` the grace of what was just superseded is waited for.
@@ -73,9 +76,11 @@ class Upkeep:
         touched = []
         sweep(self._tables["chunks"])
         for name, table in self._tables.items():
-            if thorough or backlog(table).is_slowing_searches or self._wasted(name) >= WASTED_SHARE:
+            wasteful = self._wasted(name) >= WASTED_SHARE
+            if thorough or wasteful or backlog(table).is_slowing_searches:
                 self._compact(name)
-                clean(table, exclusive=exclusive)
+                if thorough or wasteful or exclusive or self._versions(name) >= MANY_SMALL_FILES:
+                    clean(table, exclusive=exclusive)
                 touched.append(table)
         if touched and exclusive and (thorough or folder_bytes(self._uri) >= WORTH_WAITING_BYTES):
             settle(touched)
