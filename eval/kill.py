@@ -44,7 +44,7 @@ VOLATILE = {
 PATIENCE_S = 1200.0
 
 PAGES_A_DOCUMENT = 8
-"""About so many: what comes once a document is let pass less often."""
+"""About so many: what comes once a document, or once a few seconds, is let pass less often."""
 
 IN_A_ROW = 2
 """So often each phase is hit in one database, upkeep last: it comes when all else is done."""
@@ -67,7 +67,10 @@ def main(
     seed: Annotated[int, typer.Option(help="Of the moments.")] = 1,
     option: Annotated[list[str] | None, typer.Option(help="An argument of `rag-ingest ingest`. Repeatable.")] = None,
 ) -> None:
-    """Says how many kills hit which phase, and whether the rows are those of a clean run; exit code 1 if not."""
+    """Says how many kills hit which phase, and whether the rows are those of a clean run; exit code 1 if not.
+
+    A clean database that is there already is taken, and only brought up to date.
+    """
     arguments = [*map(str, paths), *(option or [])]
     out.mkdir(parents=True, exist_ok=True)
     began = time.perf_counter()
@@ -96,7 +99,7 @@ def _start(arguments: list[str], phase: Path) -> subprocess.Popen[bytes]:
 
 def _killed_often(arguments: list[str], out: Path, kills: int, spread: int, dice: random.Random) -> Tally:
     """Phases take turns, so that short ones are hit as often as long ones."""
-    passes = {"r": spread, "o": spread, "w": spread, "e": spread // PAGES_A_DOCUMENT, "c": spread // PAGES_A_DOCUMENT}
+    passes = {"r": spread, "o": spread, **dict.fromkeys("wec", spread // PAGES_A_DOCUMENT)}
     tally, phase, db = Tally(), out / "phase", out / "killed"
     while sum(tally.kills.values()) < kills and not tally.faults:
         process = _start([*arguments, "--db", str(db)], phase)

@@ -35,6 +35,8 @@ __all__ = [
     "StoreError",
     "StoreMismatchError",
     "UnsupportedSourceError",
+    "first_line",
+    "reason_of",
 ]
 
 
@@ -97,3 +99,13 @@ class OcrTimeout(OcrError):
 
 class EmbedError(RagIngestError):
     """A text can't be embedded."""
+
+
+def first_line(error: BaseException) -> str:
+    """What somebody else's exception says, without the lines that follow; its type where it says nothing."""
+    return (str(error).strip() or type(error).__name__).splitlines()[0]
+
+
+def reason_of(error: BaseException) -> str:
+    """For a `Failure`: our own errors speak for themselves, others are named by type."""
+    return str(error) if isinstance(error, RagIngestError) else f"{type(error).__name__}: {error}"

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from rag_ingest.embed.bundled import BUNDLED_MODEL, bundled_model_folder
 from rag_ingest.embed.model_files import content_hash
-from rag_ingest.errors import ConfigError, ModelError
+from rag_ingest.errors import ConfigError, ModelError, first_line
 
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
@@ -79,8 +79,7 @@ def snapshot(model: str, revision: str, needed: str = "tokenizer.json") -> Path:
     try:
         return Path(snapshot_download(**wanted))
     except Exception as e:  # the hub client raises many kinds: offline, not found, gated, disk full
-        reason = str(e).strip().splitlines()[0] if str(e).strip() else type(e).__name__
-        raise ModelError(f"{model} is not in the cache and can't be downloaded: {reason}") from e
+        raise ModelError(f"{model} is not in the cache and can't be downloaded: {first_line(e)}") from e
 
 
 def choose_device(wanted: str) -> str:

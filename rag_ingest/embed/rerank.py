@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from rag_ingest.embed.loading import HUB_NAME, choose_device, choose_dtype, snapshot
 from rag_ingest.embed.model_files import without_surrogates
-from rag_ingest.errors import ModelError
+from rag_ingest.errors import ModelError, first_line
 from rag_ingest.types import SearchHit
 
 if TYPE_CHECKING:
@@ -98,7 +98,7 @@ def _load(model: str, revision: str, device: str) -> CrossEncoder:
             model_kwargs={"use_safetensors": True, "dtype": choose_dtype("auto", device)},
         )
     except Exception as e:  # transformers and safetensors raise many kinds
-        raise ModelError(f"reranker {model!r} can't be opened: {(str(e).splitlines() or [type(e).__name__])[0]}") from e
+        raise ModelError(f"reranker {model!r} can't be opened: {first_line(e)}") from e
     finally:
         if bars:
             transformers_logging.enable_progress_bar()

@@ -14,7 +14,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from rag_ingest.errors import MissingExtraError, ModelError, OcrError
+from rag_ingest.errors import MissingExtraError, ModelError, OcrError, first_line
 from rag_ingest.ocr.lightonocr_input import CELL_PX, LONGEST_EDGE_PX, PROMPT, image_tokens
 from rag_ingest.ocr.lightonocr_vision import unmasked
 from rag_ingest.ocr.lightonocr_watch import LoopWatch, PageSampler
@@ -81,7 +81,7 @@ def load(folder: Path, device: str, dtype: str, attention: str) -> Loaded:
             )
             model = model.to(device)
     except Exception as e:  # unreadable files raise anything from OSError to RuntimeError
-        raise ModelError(f"{folder} can't be loaded on {device}: {_first_line(e)}") from e
+        raise ModelError(f"{folder} can't be loaded on {device}: {first_line(e)}") from e
     if lacking := sorted(report["missing_keys"]):
         raise ModelError(f"the weights in {folder} lack {len(lacking)} tensors, {lacking[0]} first: fetch them again")
     return Loaded(model, processor)
@@ -289,7 +289,3 @@ def _quiet() -> Iterator[None]:
         log.set_verbosity(level)
         if bars:
             log.enable_progress_bar()
-
-
-def _first_line(error: BaseException) -> str:
-    return (str(error).strip() or type(error).__name__).splitlines()[0]

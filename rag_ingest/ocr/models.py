@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from rag_ingest.errors import ConfigError, ModelError
+from rag_ingest.errors import ConfigError, ModelError, first_line
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -147,7 +147,7 @@ def fetch(located: Located) -> Path:
         if folder.name != located.commit:  # the branch moved since: keep to what the fingerprint says
             folder = _download(located.name, located.commit)
     except Exception as e:  # the client raises its own, httpx's and OSError's kinds
-        raise ModelError(f"{located.name} can't be fetched: {_first_line(e)}; {_ways_out(located.name)}") from e
+        raise ModelError(f"{located.name} can't be fetched: {first_line(e)}; {_ways_out(located.name)}") from e
     if missing := missing_files(folder):
         raise ModelError(f"{located.name} on the hub lacks {', '.join(missing)}; {_ways_out(located.name)}")
     return folder
@@ -242,7 +242,7 @@ def _reachable(name: str, revision: str | None) -> Located:
     try:
         found = get_hf_file_metadata(hf_hub_url(name, "config.json", revision=revision), timeout=HUB_TIMEOUT_S)
     except Exception as e:  # the client raises its own, httpx's and OSError's kinds
-        raise ModelError(f"{lacks} and the hub does not give it: {_first_line(e)}; {_ways_out(name)}") from e
+        raise ModelError(f"{lacks} and the hub does not give it: {first_line(e)}; {_ways_out(name)}") from e
     if found.commit_hash is None:
         raise ModelError(f"{lacks} and the hub names no commit for it; {_ways_out(name)}")
     return Located(name, None, found.commit_hash, f"{name} can be fetched from the hub", revision)
@@ -262,7 +262,3 @@ def _shards(folder: Path) -> Iterable[str]:
         return [str(name) for name in index["weight_map"].values()]
     except (ValueError, KeyError, AttributeError) as e:
         raise ModelError(f"{folder / 'model.safetensors.index.json'} is not an index of weights: {e}") from e
-
-
-def _first_line(error: BaseException) -> str:
-    return (str(error).strip() or type(error).__name__).splitlines()[0]

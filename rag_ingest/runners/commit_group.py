@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from rag_ingest.errors import RagIngestError
+from rag_ingest.errors import reason_of
 from rag_ingest.report import DocumentReport
 from rag_ingest.store.chunks import DocumentChunks
 from rag_ingest.store.knowledge_base import KnowledgeBase
@@ -76,7 +76,7 @@ class CommitGroup:
                 for one in group:
                     self._write([one])
                 return
-            self._failed(group[0], str(e) if isinstance(e, RagIngestError) else f"{type(e).__name__}: {e}")
+            self._failed(group[0], reason_of(e))
             return
         for one in group:
             self._written(one)

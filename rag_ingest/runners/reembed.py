@@ -8,18 +8,17 @@ options splits all anew.
 
 from __future__ import annotations
 
-import logging
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 
-from rag_ingest.errors import RagIngestError, StoreError
-from rag_ingest.parse.document import assemble
+from rag_ingest.errors import StoreError
 from rag_ingest.pipeline import Pipeline
 from rag_ingest.report import DocumentReport, Waiting
 from rag_ingest.runners.commit_group import CommitGroup, Ready
+from rag_ingest.runners.made import made_of
 from rag_ingest.store.chunks import Chunks, DocumentChunks
 from rag_ingest.store.knowledge_base import KnowledgeBase
 from rag_ingest.store.lease import lease
@@ -29,8 +28,6 @@ from rag_ingest.store.schema import DocumentRecord, Identity
 from rag_ingest.types import Failure, PageMarkdown, SourceDocument
 
 __all__ = ["ReembedReport", "run"]
-
-log = logging.getLogger(__name__)
 
 
 @dataclass
@@ -176,24 +173,21 @@ class _Reembedding:
         started = time.perf_counter()
         source = SourceDocument(record.doc_id, record.source, record.page_count, record.title, record.metadata)
         told = DocumentReport(record.source, record.doc_id, record.title, "updated")
-        stage = "parse"
         try:
             pages = self._pages(record)
-            document = assemble(source, [pages[number] for number in sorted(pages)])
-            stage = "split"
-            chunks = self._pipeline.chunks(document)
-            stage = "embed"
-            vectors = self._pipeline.embed(chunks)
-        except Exception as e:
-            log.debug("%s failed in %s", record.source, stage, exc_info=True)
-            self._failed(told, stage, str(e) if isinstance(e, RagIngestError) else f"{type(e).__name__}: {e}")
+        except StoreError as e:
+            self._failed(told, "parse", str(e))
             return
+        made = made_of(self._pipeline, source, [pages[number] for number in sorted(pages)])
+        if isinstance(made, Failure):
+            self._failed(told, made.stage, made.reason)
+            return
+        count = len(made.chunks)
         fresh = replace(
-            record, split_fingerprint=self._marks[0], embedder=self._marks[1], chunk_count=len(chunks), ingested_at=None
+            record, split_fingerprint=self._marks[0], embedder=self._marks[1], chunk_count=count, ingested_at=None
         )
-        seconds = time.perf_counter() - started
-        told = replace(told, pages_cached=len(pages), chunks=len(chunks), seconds=seconds)
-        self._group.add(Ready(DocumentChunks(fresh, chunks, vectors), told))
+        told = replace(told, pages_cached=len(pages), chunks=count, seconds=time.perf_counter() - started)
+        self._group.add(Ready(DocumentChunks(fresh, made.chunks, made.vectors), told))
 
     def _pages(self, record: DocumentRecord) -> dict[int, PageMarkdown]:
         """All that were read.

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import logging
 import time
 from collections.abc import Callable, Generator, Sequence
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
-from rag_ingest.errors import RagIngestError
 from rag_ingest.load.member_uri import file_of, split_member
-from rag_ingest.parse.document import assemble
 from rag_ingest.pipeline import Paths, Pipeline
 from rag_ingest.report import DocumentOutcome, DocumentReport, IngestReport
 from rag_ingest.runners.ahead import ahead
 from rag_ingest.runners.commit_group import CommitGroup, Ready
+from rag_ingest.runners.made import made_of
 from rag_ingest.runners.page_log import PageLog
 from rag_ingest.runners.planning import Planner, work_of
 from rag_ingest.stages import PageResult, Work, collect
@@ -30,8 +28,6 @@ Progress = Callable[[object], None]
 
 STAMPS = 10_000
 """New stamps are written so many at a time."""
-
-log = logging.getLogger(__name__)
 
 
 class Writer:
@@ -162,7 +158,7 @@ class Writer:
     def _prepare(self, work: Work, pages: Sequence[PageMarkdown], failed: Sequence[Failure]) -> None:
         """Parses, splits and embeds one document, and puts it to those that wait to be written."""
         started = time.perf_counter()
-        source, stage, doc_id = work.document.source, "parse", work.document.doc_id
+        source, doc_id = work.document.source, work.document.doc_id
         if not pages:
             reason = f"no page could be read; the first: {failed[0].reason}"
             self._check()
@@ -175,21 +171,15 @@ class Writer:
             reason = f"{len(failed)} pages failed, the first: {failed[0].reason}; what was read before stays"
             self._failed(_report(work, failed, "failed", work.document.title, 0, started), "ocr", reason)
             return
-        try:
-            document = assemble(work.document, pages)
-            stage = "split"
-            chunks = self._pipeline.chunks(document)
-            stage = "embed"
-            vectors = self._pipeline.embed(chunks)
-        except Exception as e:
-            log.debug("%s failed in %s", source, stage, exc_info=True)
-            reason = str(e) if isinstance(e, RagIngestError) else f"{type(e).__name__}: {e}"
-            self._failed(_report(work, failed, "failed", work.document.title, 0, started), stage, reason)
+        made = made_of(self._pipeline, work.document, pages)
+        if isinstance(made, Failure):
+            self._failed(_report(work, failed, "failed", work.document.title, 0, started), made.stage, made.reason)
             return
         updated = before is not None and before.chunk_count > 0
         outcome: DocumentOutcome = "partial" if failed else "updated" if updated else "added"
-        ready = DocumentChunks(self._record(document, work, failed, len(chunks)), chunks, vectors)
-        self._group.add(Ready(ready, _report(work, failed, outcome, document.title, len(chunks), started)))
+        record = self._record(made.document, work, failed, len(made.chunks))
+        told = _report(work, failed, outcome, made.document.title, len(made.chunks), started)
+        self._group.add(Ready(DocumentChunks(record, made.chunks, made.vectors), told))
 
     def _is_whole(self, before: DocumentRecord, doc_id: str) -> bool:
         """Whether there are chunks of all pages of this content, by another engine: better than some pages by this."""
