@@ -7,7 +7,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from rag_ingest.store.paper import paper_values
-from rag_ingest.store.schema import PAPER_COLUMNS, SIDES, WITNESS_COLUMNS, storable
+from rag_ingest.store.placing import figure_row, sides_of
+from rag_ingest.store.schema import PAPER_COLUMNS, WITNESS_COLUMNS, storable
+from rag_ingest.types import BBox, PlacedFigure, Span
 
 __all__ = ["known_columns"]
 
@@ -41,26 +43,31 @@ def _score(value: Any) -> float | None:
 def _box_row(row: Any) -> dict[str, Any] | None:
     try:
         page, *box = row
-        return {"page": int(page)} | _sides(box)
-    except (TypeError, ValueError):
+        return {"page": int(page)} | sides_of(_bbox(box))
+    except (TypeError, ValueError, OverflowError):
         return None
 
 
 def _figure_row(figure: Any) -> dict[str, Any] | None:
     """Spans are those of the document that the reader made, which a node does not tell."""
     try:
-        texts = {name: storable(str(figure.get(name) or "")) for name in ("placeholder", "caption", "path")}
+        placeholder, caption, path = (str(figure.get(name) or "") for name in ("placeholder", "caption", "path"))
         box = figure.get("bbox")
-        numbers = {"page": int(figure["page"]), "number": int(figure["number"]), "start": 0, "end": 0}
-        return {
-            **numbers,
-            **texts,
-            "in_table": figure.get("stored") == "table",
-            "bbox": None if box is None else _sides(box),
-        }
-    except (AttributeError, KeyError, TypeError, ValueError):
+        placed = PlacedFigure(
+            page=int(figure["page"]),
+            number=int(figure["number"]),
+            span=Span(0, 0),
+            placeholder=placeholder,
+            bbox=None if box is None else _bbox(box),
+            caption=caption,
+            path=path,
+            in_table=figure.get("stored") == "table",
+        )
+        return figure_row(placed)
+    except (AttributeError, KeyError, TypeError, ValueError, OverflowError):
         return None
 
 
-def _sides(box: Any) -> dict[str, float]:
-    return dict(zip(SIDES, map(float, box), strict=True))
+def _bbox(sides: Any) -> BBox:
+    left, top, right, bottom = map(float, sides)
+    return left, top, right, bottom

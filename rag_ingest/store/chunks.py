@@ -16,9 +16,9 @@ from rag_ingest.store.gone import GONE, gone_rows, sweep
 from rag_ingest.store.metadata_lines import metadata_lines
 from rag_ingest.store.node_metadata import node_metadata
 from rag_ingest.store.paper import paper_values
+from rag_ingest.store.placing import figure_row, sides_of
 from rag_ingest.store.schema import (
     PAPER_COLUMNS,
-    SIDES,
     WITNESS_COLUMNS,
     DocumentRecord,
     searchable,
@@ -28,7 +28,7 @@ from rag_ingest.store.schema import (
 from rag_ingest.store.tables import doc_ids_of, never_alone, upsert
 from rag_ingest.store.where import one_line
 from rag_ingest.store.wider import wider_texts
-from rag_ingest.types import Chunk, PlacedFigure
+from rag_ingest.types import Chunk
 
 if TYPE_CHECKING:
     import numpy as np
@@ -201,28 +201,14 @@ def _to_row(chunk: Chunk, record: DocumentRecord) -> dict[str, Any]:
         "next_id": chunk.next_id,
         "gap": chunk.gap,
         "sections": [{"id": name, "start": span.start, "end": span.end} for name, span in chunk.sections],
-        "bboxes": [{"page": page} | dict(zip(SIDES, box, strict=True)) for page, box in chunk.bboxes],
-        "figures": [_figure_row(figure) for figure in chunk.figures],
+        "bboxes": [{"page": page} | sides_of(box) for page, box in chunk.bboxes],
+        "figures": [figure_row(figure) for figure in chunk.figures],
         **{name: chunk.metadata.get(name) for name in (*WITNESS_COLUMNS, "verdict")},
         **{name: paper[name] for name in (*PAPER_COLUMNS, "year", "version")},
         "category_lines": _lines(paper["categories"]),
         "metadata": node_metadata(
             chunk, title=title, source=source, paper={**paper, "categories": " ".join(paper["categories"])}
         ),
-    }
-
-
-def _figure_row(figure: PlacedFigure) -> dict[str, Any]:
-    return {
-        "page": figure.page,
-        "number": figure.number,
-        "start": figure.span.start,
-        "end": figure.span.end,
-        "placeholder": storable(figure.placeholder),
-        "caption": storable(figure.caption),
-        "path": figure.path,
-        "in_table": figure.in_table,
-        "bbox": None if figure.bbox is None else dict(zip(SIDES, figure.bbox, strict=True)),
     }
 
 

@@ -8,17 +8,17 @@ result again changes nothing.
 from __future__ import annotations
 
 import json
-import struct
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from rag_ingest.errors import StoreError
-from rag_ingest.store.schema import SIDES, DocumentRecord, pages_schema, source_key, storable
+from rag_ingest.store.placing import box_of, sides_of
+from rag_ingest.store.schema import DocumentRecord, pages_schema, source_key, storable
 from rag_ingest.store.tables import doc_ids_of, fetch, never_alone, upsert
 from rag_ingest.store.trouble import never_stranded
-from rag_ingest.types import BBox, Failure, Figure, PageMarkdown, Span, TextBox
+from rag_ingest.types import Failure, Figure, PageMarkdown, Span, TextBox
 
 if TYPE_CHECKING:
     from lancedb.table import Table
@@ -27,9 +27,6 @@ __all__ = ["Ledger", "PageCounts"]
 
 _DONE = ("done", "skipped")
 """Nothing is left to do; a page without ink is skipped."""
-
-_DECIMALS = 2
-"""Of a box's sides, in points: as many as they had before the column's 32 bits."""
 
 _CROPS = "figure_images"
 _VOLATILE = {"seconds", "attempts", "updated_at", "source", _CROPS}
@@ -229,22 +226,12 @@ def _done(page: PageMarkdown) -> dict[str, Any]:
         "finish_reason": page.finish_reason,
         "checks": json.dumps(dict(page.checks), sort_keys=True),
         "figures": json.dumps(figures),
-        "boxes": [{"start": b.span.start, "end": b.span.end, **_sides(b.bbox)} for b in page.boxes],
+        "boxes": [{"start": b.span.start, "end": b.span.end, **sides_of(b.bbox)} for b in page.boxes],
         _CROPS: [f.image for f in page.figures] if any(f.image for f in page.figures) else None,
         "seconds": page.seconds,
         "stage": "",
         "error": "",
     }
-
-
-def _sides(bbox: BBox) -> dict[str, float]:
-    """As 32 bits hold them, so that the same page written again is the same row."""
-    return dict(zip(SIDES, struct.unpack("4f", struct.pack("4f", *bbox)), strict=True))
-
-
-def _box(row: Mapping[str, Any]) -> TextBox:
-    left, top, right, bottom = (round(row[name], _DECIMALS) for name in SIDES)
-    return TextBox(Span(row["start"], row["end"]), (left, top, right, bottom))
 
 
 def _to_page(row: Mapping[str, Any]) -> PageMarkdown:
@@ -267,5 +254,5 @@ def _to_page(row: Mapping[str, Any]) -> PageMarkdown:
         checks=json.loads(row["checks"]),
         figures=tuple(figures),
         seconds=row["seconds"],
-        boxes=tuple(_box(box) for box in row["boxes"] or ()),
+        boxes=tuple(TextBox(Span(b["start"], b["end"]), box_of(b)) for b in row["boxes"] or ()),
     )

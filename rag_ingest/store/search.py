@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, Any, Literal, get_args
 from rag_ingest.errors import ConfigError
 from rag_ingest.store.gone import GONE
 from rag_ingest.store.phrases import Wanted, read_query
-from rag_ingest.store.schema import PAPER_COLUMNS, SIDES, WITNESS_COLUMNS
+from rag_ingest.store.placing import box_of, figure_of
+from rag_ingest.store.schema import PAPER_COLUMNS, WITNESS_COLUMNS
 from rag_ingest.store.tables import fetch
 from rag_ingest.store.trouble import TRIES, never_stranded
 from rag_ingest.store.where import parse_where
-from rag_ingest.types import BBox, PlacedFigure, SearchHit, Span
+from rag_ingest.types import SearchHit, Span
 
 if TYPE_CHECKING:
     import numpy as np
@@ -255,27 +256,9 @@ def _to_hit(row: Mapping[str, Any]) -> SearchHit:
         pages=tuple(row["pages"]),
         score=float(row["score"]),
         span=Span(row["span_start"], row["span_end"]),
-        bboxes=tuple((box["page"], _box(box)) for box in row["bboxes"] or ()),
-        figures=tuple(_figure(figure) for figure in row["figures"] or ()),
+        bboxes=tuple((box["page"], box_of(box)) for box in row["bboxes"] or ()),
+        figures=tuple(figure_of(figure) for figure in row["figures"] or ()),
         metadata=_known(row),
-    )
-
-
-def _box(sides: Mapping[str, float]) -> BBox:
-    left, top, right, bottom = (round(sides[name], 2) for name in SIDES)
-    return left, top, right, bottom
-
-
-def _figure(row: Mapping[str, Any]) -> PlacedFigure:
-    return PlacedFigure(
-        page=row["page"],
-        number=row["number"],
-        span=Span(row["start"], row["end"]),
-        placeholder=row["placeholder"],
-        bbox=None if row["bbox"] is None else _box(row["bbox"]),
-        caption=row["caption"],
-        path=row["path"],
-        in_table=bool(row["in_table"]),
     )
 
 
