@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from rag_ingest.store.schema import source_key
 from rag_ingest.types import Failure, PageMarkdown
 
 DocumentOutcome = Literal[
@@ -126,11 +127,11 @@ class IngestReport:
         }
 
 
-def readable(source: str) -> str:
-    """A file name that is no UTF-8, with its odd bytes written out."""
-    return source.encode("utf-8", "backslashreplace").decode()
-
-
 def failure_json(failure: Failure) -> dict[str, Any]:
     """The form of a failure in every `--json` output."""
-    return {"source": readable(failure.source), "page": failure.page, "stage": failure.stage, "reason": failure.reason}
+    return {
+        "source": source_key(failure.source),
+        "page": failure.page,
+        "stage": failure.stage,
+        "reason": failure.reason,
+    }

@@ -56,16 +56,7 @@ def search(
     from rag_ingest.hits import hit_json, print_hits
     from rag_ingest.store.knowledge_base import KnowledgeBase
 
-    if mode not in ("hybrid", "vector", "text"):
-        raise ConfigError(f"--mode {mode!r} is not one of hybrid, vector, text")
-    if expand not in (None, "section"):
-        raise ConfigError(f"--expand {expand!r} is not known: allowed is section")
-    if expand_tokens is not None and expand is None:
-        raise ConfigError("--expand-tokens needs --expand section")
-    if expand and neighbours:
-        raise ConfigError("--expand and --neighbours both say what is shown around a chunk: give one of them")
-    if rerank_depth is not None and not rerank:
-        raise ConfigError("--rerank-depth needs --rerank MODEL")
+    _check(mode, expand, expand_tokens, neighbours, rerank, rerank_depth)
     options = None
     if config or settings:
         with KnowledgeBase.open(str(db)) as kb:
@@ -73,7 +64,7 @@ def search(
     hits = run(
         query,
         db,
-        mode=mode,  # type: ignore[arg-type]  # checked above, as is `expand`
+        mode=mode,  # type: ignore[arg-type]  # checked, as is `expand`
         k=k,
         where=where,
         config=options,
@@ -90,3 +81,19 @@ def search(
             print_json(hit_json(hit))
     else:
         print_hits(hits)
+
+
+def _check(
+    mode: str, expand: str | None, expand_tokens: int | None, neighbours: int, rerank: str | None, depth: int | None
+) -> None:
+    """Raises `ConfigError` for options that are not known, or don't go together."""
+    if mode not in ("hybrid", "vector", "text"):
+        raise ConfigError(f"--mode {mode!r} is not one of hybrid, vector, text")
+    if expand not in (None, "section"):
+        raise ConfigError(f"--expand {expand!r} is not known: allowed is section")
+    if expand_tokens is not None and expand is None:
+        raise ConfigError("--expand-tokens needs --expand section")
+    if expand and neighbours:
+        raise ConfigError("--expand and --neighbours both say what is shown around a chunk: give one of them")
+    if depth is not None and not rerank:
+        raise ConfigError("--rerank-depth needs --rerank MODEL")
