@@ -78,7 +78,7 @@ MODES: Mapping[str, Callable[[Sequence[Passage], Embedder, Path], Ranker]] = {
 def fuse(cosines: NDArray[np.float32], words: Mapping[int, float]) -> list[int]:
     """The `DEPTH` nearest passages and those with words of the question, by the mean of both scores.
 
-    Each is taken as a share of the best one for the question; equal means in order of passage.
+    Each is taken as a share of the best one for the question; equal means in order of cosine, then of passage.
     """
     items = sorted({*_descending(cosines)[:DEPTH], *words})
     near = {item: round(float(cosines[item]), 6) for item in items}
@@ -88,7 +88,7 @@ def fuse(cosines: NDArray[np.float32], words: Mapping[int, float]) -> list[int]:
         cosine = max(0.0, near[item]) / nearest if nearest > 0 else 0.0
         return (1 - WORDS_SHARE) * cosine + WORDS_SHARE * (words.get(item, 0.0) / most if most > 0 else 0.0)
 
-    return sorted(items, key=lambda item: (-score(item), item))
+    return sorted(items, key=lambda item: (-score(item), -near[item], item))
 
 
 _SURROGATES = re.compile("[\ud800-\udfff]")

@@ -79,12 +79,22 @@ class ForeignTable:
         """In one commit."""
         self.table.delete(where)
 
+    def _make_room_for_doc_ids(self) -> None:
+        """The first nodes had none where the column's type is null, which fits no value and casts to none."""
+        import pyarrow as pa
+
+        if pa.types.is_null(self.table.schema.field("doc_id").type):
+            self.table.drop_columns(["doc_id"])
+            self.table.add_columns([pa.field("doc_id", pa.string())])
+
     def write(self, nodes: Sequence[BaseNode]) -> None:
         """One commit; one more before it where the table has a node twice, as a store that only appends leaves it."""
         from lancedb.expr import col
 
         rows = {node.node_id: _row(node) for node in nodes}
         with foreign_errors(f"{self.uri}: nodes can't be written"):
+            if any(row["doc_id"] for row in rows.values()):
+                self._make_room_for_doc_ids()
             known = [row["id"] for row in fetch(self.table, col("id").isin(list(rows)), ["id"])]
             doubled = {name for name in known if known.count(name) > 1} if len(set(known)) < len(known) else set()
             if doubled:

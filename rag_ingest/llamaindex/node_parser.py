@@ -7,9 +7,18 @@ import json
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from llama_index.core.bridge.pydantic import Field
+from llama_index.core.bridge.pydantic import ConfigDict, Field
 from llama_index.core.node_parser import NodeParser
-from llama_index.core.schema import BaseNode, MetadataMode, NodeRelationship, TextNode
+from llama_index.core.node_parser.node_utils import default_id_func
+from llama_index.core.schema import (
+    DEFAULT_METADATA_TMPL,
+    DEFAULT_TEXT_NODE_TMPL,
+    BaseNode,
+    MetadataMode,
+    NodeRelationship,
+    RelatedNodeInfo,
+    TextNode,
+)
 from llama_index.core.schema import Document as LlamaDocument
 from llama_index.core.utils import get_tqdm_iterable
 
@@ -24,6 +33,13 @@ from rag_ingest.types import PageSpan, Span
 
 _NEIGHBOURS = (NodeRelationship.PREVIOUS, NodeRelationship.NEXT)
 
+_TEMPLATES = {
+    "metadata_template": DEFAULT_METADATA_TMPL,
+    "metadata_separator": "\n",
+    "text_template": DEFAULT_TEXT_NODE_TMPL,
+}
+"""Of a document, as LlamaIndex has them by default."""
+
 
 class MarkdownStructureNodeParser(NodeParser):
     """Splits Markdown by its structure within a token budget.
@@ -34,10 +50,15 @@ class MarkdownStructureNodeParser(NodeParser):
     they are known, `bboxes` and `figures` (JSON, see `store.node_metadata.known_metadata`), `verdict` and the scores
     `witness_recall`, `witness_precision`, `witness_order` and `witness_numbers`.
 
+    What a document hides from language models (`excluded_llm_metadata_keys`) its nodes hide too. Templates that a
+    document was given hold for its nodes; what they add to the text comes on top of the budget.
+
     A node's PARENT is the smallest section that holds it, given as a node of its own with `include_parents`: its text
     is the section's, its CHILD nodes are the chunks and sections right below. PREVIOUS and NEXT join the chunks of a
     document in reading order, unless `include_prev_next_rel` is off.
     """
+
+    model_config = ConfigDict(arbitrary_types_allowed=True, extra="forbid")
 
     max_tokens: int = Field(default=254, ge=16, description="Token budget of context and text together")
     count_tokens: Callable[[str], int] | None = Field(
@@ -74,9 +95,15 @@ class MarkdownStructureNodeParser(NodeParser):
         above = section_nodes(document, chunks) if self.include_parents else []
         title, source = str(node.metadata.get("title", "")), str(node.metadata.get("source", ""))
         made = [*above, *(chunk_to_node(chunk, title=title, source=source) for chunk in chunks)]
+        templates = {name: getattr(node, name) for name in _TEMPLATES if getattr(node, name, None) != _TEMPLATES[name]}
         for child in made:
             child.metadata = {key: value for key, value in child.metadata.items() if value not in ("", None)}
             child.relationships[NodeRelationship.SOURCE] = node.as_related_node_info()
+            child.excluded_llm_metadata_keys = [*child.excluded_llm_metadata_keys, *node.excluded_llm_metadata_keys]
+            for name, template in templates.items():
+                setattr(child, name, template)
+        if self.id_func is not default_id_func:
+            _rename(made, [self.id_func(number, node) for number in range(len(made))])
         return made
 
     def _postprocess_parsed_nodes(
@@ -98,6 +125,17 @@ class MarkdownStructureNodeParser(NodeParser):
             own = [key for key in node.metadata if key in (*INTERNAL_KEYS, "context")]
             node.excluded_llm_metadata_keys = sorted({*node.excluded_llm_metadata_keys, *own})
         return done
+
+
+def _rename(nodes: Sequence[TextNode], names: Sequence[str]) -> None:
+    """Gives nodes other ids, and tells the nodes that are related to them."""
+    new = dict(zip((node.node_id for node in nodes), names, strict=True))
+    for node in nodes:
+        node.node_id = new[node.node_id]
+        for kind, related in node.relationships.items():
+            for to in related if isinstance(related, list) else [related]:
+                if kind != NodeRelationship.SOURCE and isinstance(to, RelatedNodeInfo):
+                    to.node_id = new.get(to.node_id, to.node_id)
 
 
 def _neighbours(node: BaseNode) -> dict[NodeRelationship, Any]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
+import numpy as np
 from llama_index.core.schema import BaseNode, MetadataMode, NodeRelationship, RelatedNodeInfo
 from llama_index.core.vector_stores.utils import metadata_dict_to_node
 
@@ -59,11 +60,15 @@ def embedding_dimension(nodes: Sequence[BaseNode]) -> int:
     """Of the nodes' embeddings.
 
     Raises:
-        StoreError: they differ.
+        StoreError: they differ, or a number is none, or too large for 32 bits.
     """
     dimension = len(nodes[0].get_embedding())
-    if any(len(node.get_embedding()) != dimension for node in nodes):
-        raise StoreError("the nodes' embeddings differ in length: embed them all with one model")
+    for node in nodes:
+        embedding = np.asarray(node.get_embedding(), dtype=np.float64)
+        if len(embedding) != dimension:
+            raise StoreError("the nodes' embeddings differ in length: embed them all with one model")
+        if not np.all(np.abs(embedding) <= np.finfo(np.float32).max):
+            raise StoreError(f"the embedding of node {node.node_id!r} has numbers that are not finite: embed it again")
     return dimension
 
 

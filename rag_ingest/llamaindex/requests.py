@@ -28,6 +28,9 @@ _MODES: Mapping[VectorStoreQueryMode, SearchMode] = {
 
 _KEYWORDS = ("mmr_threshold", "mmr_prefetch_factor", "mmr_prefetch_k")
 
+MOST = 100_000_000
+"""Nodes that can be asked for: `sys.maxsize` means all, and LanceDB counts in 32 bits."""
+
 MMR_PREFETCH_FACTOR = 4.0
 """Candidates for each node wanted, as in LlamaIndex's stores for Chroma, Milvus and Cassandra."""
 
@@ -56,8 +59,6 @@ class Request:
     mmr_threshold: float | None = None
 
     def __post_init__(self) -> None:
-        if self.k < 1:
-            raise ConfigError(f"top k = {self.k}: must be at least 1")
         for name, value in (("alpha", 1 - self.words_share), ("mmr_threshold", self.mmr_threshold)):
             if value is not None and not 0 <= value <= 1:
                 raise ConfigError(f"{name} = {value}: must be between 0 and 1")
@@ -76,14 +77,17 @@ def read_request(query: VectorStoreQuery, keywords: Mapping[str, Any]) -> Reques
 
     if query.mode not in _MODES:
         known = ", ".join(mode.name for mode in _MODES)
-        raise ConfigError(f"query mode {query.mode.name} is not supported (supported: {known})")
+        raise ConfigError(f"query mode {getattr(query.mode, 'name', query.mode)} is not supported (supported: {known})")
     if query.output_fields is not None or query.embedding_field not in (None, "vector"):
         raise ConfigError("output_fields and embedding_field are not supported: nodes come whole, with one embedding")
     if unknown := sorted(set(keywords) - set(_KEYWORDS)):
         raise ConfigError(f"query keyword {unknown[0]!r} is not supported (supported: {', '.join(_KEYWORDS)})")
-    mode, k = _MODES[query.mode], query.similarity_top_k
+    mode, k = _MODES[VectorStoreQueryMode(query.mode)], query.similarity_top_k
     if mode != "vector":
         k = (query.hybrid_top_k if mode == "hybrid" else query.sparse_top_k) or k
+    if not isinstance(k, int) or k < 1:
+        raise ConfigError(f"top k = {k}: must be a number, at least 1")
+    k = min(k, MOST)
     is_mmr = query.mode == VectorStoreQueryMode.MMR
     return Request(
         text=query.query_str or "",
@@ -100,7 +104,8 @@ def _prefetch(k: int, keywords: Mapping[str, Any]) -> int:
     prefetch, factor = keywords.get("mmr_prefetch_k"), keywords.get("mmr_prefetch_factor")
     if prefetch is not None and factor is not None:
         raise ConfigError("mmr_prefetch_k and mmr_prefetch_factor say the same: give one of them")
-    return max(k, int(k * (MMR_PREFETCH_FACTOR if factor is None else factor) if prefetch is None else prefetch))
+    wanted = k * (MMR_PREFETCH_FACTOR if factor is None else factor) if prefetch is None else prefetch
+    return max(k, min(MOST, int(wanted)))
 
 
 def _threshold(query: VectorStoreQuery, keywords: Mapping[str, Any]) -> float:

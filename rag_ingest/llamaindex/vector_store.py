@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext
+from dataclasses import replace
 from os import PathLike, fspath
 from threading import RLock
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
-from llama_index.core.bridge.pydantic import Field, PrivateAttr, field_validator
+from llama_index.core.bridge.pydantic import ConfigDict, Field, PrivateAttr, field_validator
 from llama_index.core.schema import BaseNode
 from llama_index.core.vector_stores.types import (
     BasePydanticVectorStore,
@@ -26,6 +27,7 @@ from rag_ingest.llamaindex.node_table import ChunkTable, NodeTable, embedding_di
 from rag_ingest.llamaindex.requests import Request, most_different, read_request
 from rag_ingest.store.knowledge_base import KnowledgeBase
 from rag_ingest.store.lease import lease
+from rag_ingest.store.phrases import without_quotes
 from rag_ingest.store.tables import foreign_errors
 
 if TYPE_CHECKING:
@@ -53,6 +55,8 @@ class LanceDBKnowledgeBase(BasePydanticVectorStore):
     `llamaindex.foreign`.
     """
 
+    model_config = ConfigDict(extra="forbid")
+
     stores_text: bool = True
     is_embedding_query: bool = True
     flat_metadata: bool = True
@@ -79,6 +83,10 @@ class LanceDBKnowledgeBase(BasePydanticVectorStore):
     def __getstate__(self) -> dict[str, Any]:
         """The fields; whoever unpickles it opens the database anew."""
         return {"__dict__": dict(self.__dict__)}
+
+    def __deepcopy__(self, memo: dict[int, Any] | None = None) -> Self:
+        """Another store of the same database."""
+        return type(self)(**self.__dict__)
 
     @property
     def client(self) -> Any:
@@ -145,7 +153,10 @@ class LanceDBKnowledgeBase(BasePydanticVectorStore):
 
         Raises:
             StoreMismatchError: the embeddings have another dimension than the table.
+            StoreError: an embedding has numbers that are not finite. One of zeros has no direction: its node is found
+                by words and ids alone.
         """
+        nodes = list(nodes)
         if nodes:
             dimension = embedding_dimension(nodes)
             with self._alone():
@@ -201,6 +212,9 @@ class LanceDBKnowledgeBase(BasePydanticVectorStore):
     def query(self, query: VectorStoreQuery, **kwargs: Any) -> VectorStoreQueryResult:
         """The `similarity_top_k` best nodes, best first; empty `node_ids` restrict nothing (an index sends them).
 
+        Words in double quotes are a phrase, which every node has that TEXT_SEARCH, SPARSE or HYBRID gives; where none
+        has it, they are words like others: whoever asks may be quoting, or measuring in inches.
+
         Similarities are cosine (DEFAULT), BM25 (TEXT_SEARCH), a share of the best (HYBRID), or what
         `get_top_k_mmr_embeddings` gives (MMR, from `mmr_prefetch_k` or `mmr_prefetch_factor` times as many nodes).
 
@@ -211,7 +225,10 @@ class LanceDBKnowledgeBase(BasePydanticVectorStore):
         if not self._is_there():
             return VectorStoreQueryResult(nodes=[], similarities=[], ids=[])
         opened = self._open(None if request.vector is None else len(request.vector))
-        ranked = opened.rank(request, self._where(query.node_ids or None, query.doc_ids, query.filters))
+        where = self._where(query.node_ids or None, query.doc_ids, query.filters)
+        ranked = opened.rank(request, where)
+        if not ranked and request.text != without_quotes(request.text):
+            ranked = opened.rank(replace(request, text=without_quotes(request.text)), where)
         return self._answer(request, ranked)
 
     def _answer(self, request: Request, ranked: list[tuple[str, float]]) -> VectorStoreQueryResult:

@@ -227,6 +227,8 @@ def fuse(
 ) -> list[dict[str, Any]]:
     """Rows of both searches by the weighted mean of cosine and BM25, each as a share of the best one.
 
+    A cosine below zero counts as zero; between equal scores it is the cosine that decides.
+
     Args:
         near: by cosine, which is their score.
         worded: by BM25, which is their score, with their cosine. A row that is not among them counts as without words.
@@ -241,7 +243,8 @@ def fuse(
         return (1 - words_share) * cosine + words_share * (words.get(key, 0.0) / most if most > 0 else 0.0)
 
     rows = {row["id"]: row for row in (*near, *worded)}
-    return _ordered({**row, "score": score(key)} for key, row in rows.items())
+    found = [{**row, "score": score(key)} for key, row in rows.items()]
+    return sorted(found, key=lambda row: (-row["score"], -cosines[row["id"]], row["id"]))
 
 
 def _to_hit(row: Mapping[str, Any]) -> SearchHit:
