@@ -22,12 +22,14 @@ from rag_ingest.store.figure_files import FigureFiles
 from rag_ingest.store.indexes import ensure_indexes
 from rag_ingest.store.lease import is_alone
 from rag_ingest.store.ledger import Ledger
+from rag_ingest.store.mending import lost, unmark_lost
 from rag_ingest.store.replacing import Replacing
 from rag_ingest.store.schema import DocumentRecord, Identity, source_key
 from rag_ingest.store.search import SearchMode, candidates
 from rag_ingest.store.settings import with_settings
 from rag_ingest.store.status import Marks, Status, read_status
-from rag_ingest.store.tables import connect, foreign_errors, no_knowledge_base, open_table, open_tables
+from rag_ingest.store.tables import connect, foreign_errors, no_chunks, no_knowledge_base, open_table, open_tables
+from rag_ingest.store.trouble import damage
 from rag_ingest.store.upkeep import Upkeep
 from rag_ingest.types import Chunk, Failure, PageMarkdown, PlacedFigure, SearchHit
 
@@ -90,11 +92,15 @@ class KnowledgeBase:
         with foreign_errors(f"{uri} can't be opened"):
             identity = _identity(uri, open_table(db, "chunks"))
             if identity is None and not create:
-                raise no_knowledge_base(uri)
+                raise no_knowledge_base(uri) if open_table(db, "documents") is None else no_chunks(uri)
             if identity is None:
                 if embedder_name is None or dimension is None:
                     raise StoreError(f"a new knowledge base at {uri} needs the embedder's name and dimension")
                 identity = Identity(embedder_name, dimension, settings or {})
+            if embedder_name is not None and dimension is not None:
+                _require_embedder(uri, identity, embedder_name, dimension)
+            if create:
+                unmark_lost(db, identity, partial(is_alone, uri))
             tables = open_tables(uri, db, identity, create=create)
             kb = cls(uri, tables, _identity(uri, tables["chunks"]) or identity)
             if embedder_name is not None and dimension is not None:
@@ -114,13 +120,7 @@ class KnowledgeBase:
 
     def require_embedder(self, name: str, dimension: int) -> None:
         """Raises `StoreMismatchError` unless this embedder wrote the vectors."""
-        known = self.identity
-        if (name, dimension) != (known.embedder, known.dimension):
-            raise StoreMismatchError(
-                f"{self.uri} holds vectors of {known.embedder} ({known.dimension} dimensions), not of {name} "
-                f"({dimension}): choose another --db, or the same embedder again (--set embed.model=…), or make all "
-                f"vectors anew without reading a page: rag-ingest reembed --db {self.uri} --set embed.model=…"
-            )
+        _require_embedder(self.uri, self.identity, name, dimension)
 
     def _require_same(self) -> None:
         """Another process may have given the chunks another embedder's vectors since this one opened them."""
@@ -300,7 +300,9 @@ class KnowledgeBase:
     def status(self, marks: Marks | None = None) -> Status:
         """What is in the knowledge base; stale is what differs from `marks`, or from what was written last."""
         with foreign_errors(f"{self.uri} can't be read"):
-            return read_status(self._documents, self._ledger, self._tables["chunks"].count_rows(), marks)
+            chunks = self._tables["chunks"]
+            rows, why = chunks.count_rows(), lost(chunks, self.identity)
+            return read_status(self._documents, self._ledger, rows, marks, lost=why)
 
     def search(
         self,
@@ -374,5 +376,21 @@ class KnowledgeBase:
             self._upkeep.committed(name, commits)
 
 
+def _require_embedder(uri: str, known: Identity, name: str, dimension: int) -> None:
+    if (name, dimension) != (known.embedder, known.dimension):
+        raise StoreMismatchError(
+            f"{uri} holds vectors of {known.embedder} ({known.dimension} dimensions), not of {name} ({dimension}): "
+            "choose another --db, or the same embedder again (--set embed.model=…), or make all vectors anew without "
+            f"reading a page: rag-ingest reembed --db {uri} --set embed.model=…"
+        )
+
+
 def _identity(uri: str, chunks: Table | None) -> Identity | None:
-    return None if chunks is None else Identity.from_metadata(chunks.schema.metadata, uri)
+    if chunks is None:
+        return None
+    try:
+        return Identity.from_metadata(chunks.schema.metadata, uri)
+    except StoreError as e:
+        if told := damage(uri, "chunks"):  # a manifest of zeros reads as a table without columns
+            raise StoreError(f"{uri} can't be opened: {told}") from e
+        raise

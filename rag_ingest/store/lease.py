@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from filelock import FileLock, Timeout
 
 from rag_ingest.errors import StoreError
-from rag_ingest.store.tables import connect, foreign_errors
+from rag_ingest.store.tables import connect, folder_of, foreign_errors
 
 if TYPE_CHECKING:
     from lancedb.db import DBConnection
@@ -75,7 +75,7 @@ def lease(uri: str, *, wait_s: float | None = None, told: Callable[[str], None] 
         finally:
             held.release()
         return
-    folder = Path(uri).expanduser().absolute()
+    folder = folder_of(uri).absolute()
     lock = _acquired(folder, uri, wait_s, told)
     try:
         if lock.lock_counter == 1:

@@ -18,8 +18,8 @@ from typing import TYPE_CHECKING
 from rag_ingest.store.documents import Documents
 from rag_ingest.store.gone import GONE
 from rag_ingest.store.knowledge_base import KnowledgeBase
-from rag_ingest.store.schema import DocumentRecord, Identity
-from rag_ingest.store.tables import connect, create_table, foreign_errors, open_table
+from rag_ingest.store.schema import DocumentRecord, Identity, chunks_schema
+from rag_ingest.store.tables import connect, create_table, foreign_errors, lacking, open_table
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -61,7 +61,7 @@ class NextTables:
             theirs = Identity.from_metadata(chunks.schema.metadata, self.uri)
             if taken := same_vectors(theirs, present):
                 self._tell_documents(documents)
-            if taken or theirs != self.identity:
+            if taken or theirs != self.identity or lacking(chunks, chunks_schema(theirs)):  # of an earlier version
                 self.drop()
         return taken
 

@@ -50,7 +50,9 @@ class Status:
     superseded: int = 0
 
 
-def read_status(documents: Documents, ledger: Ledger, chunks: int, marks: Marks | None = None) -> Status:
+def read_status(
+    documents: Documents, ledger: Ledger, chunks: int, marks: Marks | None = None, *, lost: str = ""
+) -> Status:
     """Reads two tables.
 
     Args:
@@ -58,6 +60,7 @@ def read_status(documents: Documents, ledger: Ledger, chunks: int, marks: Marks 
         ledger: a table.
         chunks: the third one's number of rows.
         marks: of the configuration that documents are compared with; None takes those of the one written last.
+        lost: what documents that have chunks lack in the third table (see `store.mending`).
     """
     records = documents.all(metadata=False)
     pages = ledger.counts(records)
@@ -68,20 +71,21 @@ def read_status(documents: Documents, ledger: Ledger, chunks: int, marks: Marks 
         chunks=chunks,
         failures=tuple(sorted(failures, key=lambda f: (f.source, f.page or 0))),
         engines=tuple(_engines(records)),
-        stale=tuple(_stale(records, marks or _latest(records))),
+        stale=tuple(_stale(records, marks or _latest(records), lost)),
         superseded=sum(d.state == "superseded" for d in records),
     )
 
 
 def _latest(documents: Iterable[DocumentRecord]) -> Marks | None:
+    """Of a row that has all its marks, where there is one."""
     written = [d for d in documents if d.state in ("done", "partial") and d.ingested_at is not None]
-    last = max(written, key=lambda d: (d.ingested_at or _EVER, d.source), default=None)
+    last = max(written, key=lambda d: (bool(d.split_fingerprint), d.ingested_at or _EVER, d.source), default=None)
     if last is None:
         return None
     return Marks(last.engine, last.ocr_fingerprint, last.split_fingerprint, last.embedder)
 
 
-def _stale(documents: Iterable[DocumentRecord], marks: Marks | None) -> Iterator[Mapping[str, str]]:
+def _stale(documents: Iterable[DocumentRecord], marks: Marks | None, lost: str) -> Iterator[Mapping[str, str]]:
     """Most work first in each reason: what is read again is split and embedded again, too."""
     for d in documents:
         if d.state not in ("done", "partial") or marks is None:
@@ -91,6 +95,10 @@ def _stale(documents: Iterable[DocumentRecord], marks: Marks | None) -> Iterator
             yield {"source": d.source, "why": f"pages were read by {d.engine} {d.ocr_fingerprint}, not by {now}"}
         elif d.embedder != marks.embedder:
             yield {"source": d.source, "why": f"embedded by {d.embedder}, not by {marks.embedder}"}
+        elif lost and d.chunk_count:
+            yield {"source": d.source, "why": lost}
+        elif d.ocr_fingerprint and not d.split_fingerprint:  # see `store.mending` and `store.replacing`
+            yield {"source": d.source, "why": "its chunks are to be made again, from the pages that were read"}
         elif d.split_fingerprint != marks.split_fingerprint:
             yield {"source": d.source, "why": "split by other options, or by an older version"}
 

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from rag_ingest.errors import NoKnowledgeBaseError, RagIngestError, StoreError
 from rag_ingest.store.schema import Identity, chunks_schema, documents_schema, pages_schema, source_key
-from rag_ingest.store.trouble import FOREIGN, explain, never_stranded
+from rag_ingest.store.trouble import FOREIGN, damage, explain, never_stranded
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -34,7 +34,9 @@ __all__ = [
     "connect",
     "create_table",
     "fetch",
+    "folder_of",
     "foreign_errors",
+    "lacking",
     "never_alone",
     "open_table",
     "open_tables",
@@ -49,6 +51,9 @@ MOST_COMMITS = 100
 79 s without, the last ones 28 and 187 ms each."""
 
 KEYS = {"documents": "source", "pages": "id", "chunks": "id"}
+
+ADDED = {"documents": {"work", "version", "stamp"}, "pages": {"boxes", "figure_images"}}
+"""Columns that tables of earlier versions lack."""
 
 
 @contextmanager
@@ -71,9 +76,7 @@ def connect(uri: str, *, create: bool) -> DBConnection:
     import lancedb
 
     if "://" not in uri:
-        path = Path(uri).expanduser()
-        if path.exists() and not path.is_dir():
-            raise NoKnowledgeBaseError(f"{uri} is a file; a knowledge base is a folder")
+        path = folder_of(uri)
         if not create and not path.is_dir():  # connecting would make it
             raise no_knowledge_base(uri)
         uri = str(path)
@@ -81,9 +84,28 @@ def connect(uri: str, *, create: bool) -> DBConnection:
         return lancedb.connect(uri, read_consistency_interval=timedelta(0))
 
 
+def folder_of(uri: str) -> Path:
+    """Where a database lies that is no URL.
+
+    Raises:
+        NoKnowledgeBaseError: a file is there.
+    """
+    path = Path(uri).expanduser()
+    if path.exists() and not path.is_dir():
+        raise NoKnowledgeBaseError(f"{uri} is a file; a knowledge base is a folder")
+    return path
+
+
 def no_knowledge_base(uri: str) -> NoKnowledgeBaseError:
     """What to say where nothing is."""
     return NoKnowledgeBaseError(f"no knowledge base at {uri}; make one with: rag-ingest ingest PATH --db {uri}")
+
+
+def no_chunks(uri: str) -> NoKnowledgeBaseError:
+    """What to say where everything but `chunks` is."""
+    return NoKnowledgeBaseError(
+        f"{uri} lacks the table 'chunks': ingest into it again, which makes it from the pages that were read"
+    )
 
 
 def open_table(db: DBConnection, name: str) -> Table | None:
@@ -100,7 +122,16 @@ def open_table(db: DBConnection, name: str) -> Table | None:
 def create_table(db: DBConnection, name: str, identity: Identity, *, called: str = "") -> Table:
     """Makes a table where it is missing, and completes one that a killed process left half made.
 
-    Columns that an older version's table lacks are added, all null. `called` is its name, where it is another one.
+    Columns that an older version's table lacks are added, all null: for `chunks` see `store.mending`.
+
+    Args:
+        db: the database.
+        name: of its kind, a key of `KEYS`.
+        identity: of new chunks.
+        called: its name, where it is another one.
+
+    Raises:
+        StoreError: another program's table has this name.
     """
     import pyarrow as pa
 
@@ -109,11 +140,33 @@ def create_table(db: DBConnection, name: str, identity: Identity, *, called: str
     schema = schemas[name]() if name in schemas else chunks_schema(identity)
     if table is None:
         table = db.create_table(called or name, schema=schema, exist_ok=True)
-    if lacking := [field for field in schema if field.name not in table.schema.names]:
-        table.add_columns(pa.schema(lacking))
+    _refuse_foreign(db.uri, name, table)
+    if columns := lacking(table, schema):
+        table.add_columns(pa.schema(columns))
     if not any("primary-key" in key.decode() for key in table.schema.field(KEYS[name]).metadata or {}):
         table.set_unenforced_primary_key(KEYS[name])
     return table
+
+
+def lacking(table: Table, schema: pa.Schema) -> list[pa.Field]:
+    """Fields of `schema` that a table does not have."""
+    names = set(table.schema.names)
+    return [field for field in schema if field.name not in names]
+
+
+def _refuse_foreign(uri: str, name: str, table: Table) -> None:
+    """Raises `StoreError` where a table lacks what every version wrote: nulls there would be taken at their word."""
+    if name == "chunks":  # which name who wrote them, and can be made anew
+        columns = [column for column in ("id", "doc_id", "vector", "text") if column not in table.schema.names]
+        way = f"delete chunks.lance in {uri} and ingest again, which reads no page a second time"
+    else:
+        schema = documents_schema() if name == "documents" else pages_schema()
+        columns = [field.name for field in lacking(table, schema) if field.name not in ADDED[name]]
+        way = "another program's, it seems; use another --db"
+    if columns:  # or a damaged file reads as a table without any
+        told = damage(uri, name)
+        lacks = f"the table {name!r} in {uri} lacks the column {columns[0]!r}: {way}"
+        raise StoreError(f"{uri} can't be opened: {told}" if told else lacks)
 
 
 def open_tables(uri: str, db: DBConnection, identity: Identity, *, create: bool) -> dict[str, Table]:
@@ -128,7 +181,10 @@ def open_tables(uri: str, db: DBConnection, identity: Identity, *, create: bool)
     missing = [name for name, table in found.items() if table is None]
     if missing:
         raise StoreError(f"{uri} lacks the table {missing[0]!r}; ingest into it again, or use another --db")
-    return {name: table for name, table in found.items() if table is not None}
+    tables = {name: table for name, table in found.items() if table is not None}
+    for name, table in tables.items():
+        _refuse_foreign(uri, name, table)
+    return tables
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import ParamSpec, TypeVar
 
-__all__ = ["FOREIGN", "TRIES", "damaged_files", "explain", "never_stranded"]
+__all__ = ["FOREIGN", "TRIES", "damage", "damaged_files", "explain", "never_stranded"]
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -35,9 +35,26 @@ _DAMAGED = re.compile(
     r"|failed to decode Protobuf|Corrupt|unexpected end of file",
     re.IGNORECASE,
 )
-_LACKING = re.compile(r"No field named (?P<column>\w+)")
+_LACKING = re.compile(
+    r"No field named (?P<column>\w+)|FTS field path '(?P<words>\w+)' does not exist"
+    r"|column (?P<vector>\w+) does not exist in schema"
+)
+_TABLE = re.compile(r"(?P<name>\w+)\.lance/")
 _PLACE = re.compile(r",? (?:/root)?/[^\s,]*\.rs:\d+:\d+")
 """Where in LanceDB's own source it went wrong."""
+
+_FROM_PAGES = "delete {0} in {uri} and ingest again, which reads no page a second time"
+_WAYS = {
+    "chunks": _FROM_PAGES.format("chunks.lance", uri="{uri}"),
+    "documents": _FROM_PAGES.format("chunks.lance and documents.lance", uri="{uri}"),
+    "pages": "restore pages.lance in {uri} from a backup, or delete it and ingest again: what was ingested stays, but "
+    "its pages must be read again before it can be split or embedded anew",
+    "runs": "delete runs.lance in {uri}, which only has the options of earlier runs, for rag-ingest retry",
+    "leases": "delete leases.lance in {uri}, while nobody writes there",
+    "chunks_next": "delete chunks_next.lance and documents_next.lance in {uri} and run rag-ingest reembed again",
+}
+_WAYS["documents_next"] = _WAYS["chunks_next"]
+"""Out of damage, by table."""
 
 _MAGIC = b"LANC"
 """How data files, index files and manifests end (Lance's file format)."""
@@ -82,17 +99,30 @@ def explain(doing: str, error: BaseException) -> str:
         )
     vanished = _VANISHED.search(text)
     if vanished or _DAMAGED.search(text):
-        if found := damaged_files(uri):
-            return f"{doing}: {_damage(uri, found[0], 'is damaged')}"
+        if told := damage(uri, text):
+            return f"{doing}: {told}"
         file, what = ("/" + vanished["file"].lstrip("/"), "is missing") if vanished else ("a file", "is damaged")
         return f"{doing}: {_damage(uri, file, what)}"
     if lacking := _LACKING.search(text):
+        column = next(filter(None, lacking.groups()))
         return (
-            f"{doing}: a table lacks the column {lacking['column']!r}, as an earlier version of rag-ingest made it; "
-            f"ingest into {uri} again, which adds it and reads no page a second time"
+            f"{doing}: a table lacks the column {column!r}, as an earlier version of rag-ingest made it; ingest into "
+            f"{uri} again, which adds it and reads no page a second time"
         )
     first = (text.splitlines() or [""])[0]
     return f"{doing}: {_PLACE.sub('', first)[:300] or type(error).__name__}"
+
+
+def damage(uri: str, where: str = "") -> str:
+    """Which file of a database is damaged, and the way out; empty where none is.
+
+    Args:
+        uri: of the database; nothing is known of files under a URL.
+        where: a table, or an error's text that may name one: its files come before others.
+    """
+    found = damaged_files(uri)
+    named = [file for file in found if Path(file).name in where or _table_of(file) in re.findall(r"\w+", where)]
+    return _damage(uri, (named or found)[0], "is damaged") if found else ""
 
 
 def damaged_files(uri: str) -> list[str]:
@@ -119,11 +149,14 @@ def _damage(uri: str, file: str, what: str) -> str:
     """What a lost file costs, by the table that it belongs to."""
     if "/_indices/" in file:
         way = f"rag-ingest optimize --reindex --db {uri} makes the indexes anew"
-    elif "/pages.lance/" in file:
-        way = f"restore {uri} from a backup, or delete it and ingest again, which reads every page again"
     else:
-        way = f"delete chunks.lance and documents.lance in {uri} and ingest again, which reads no page a second time"
+        way = _WAYS.get(_table_of(file), _WAYS["documents"]).format(uri=uri)
     return f"{file} {what}; {way}"
+
+
+def _table_of(file: str) -> str:
+    found = _TABLE.findall(file)
+    return found[-1] if found else ""
 
 
 def _reason(text: str) -> str:

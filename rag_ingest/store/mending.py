@@ -1,0 +1,55 @@
+"""Chunks that were lost, or that an earlier version made, are made again by the next ingest, from the ledger.
+
+A table `chunks` that is gone is made anew, and columns that an older one lacks are added, all null. Rows of `documents`
+that call such chunks up to date lose their marks before that: a process that is killed in between leaves rows that say
+less than is there, and the same ingest again splits and embeds these documents without reading a page.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from rag_ingest.store.documents import Documents
+from rag_ingest.store.schema import Identity, chunks_schema
+from rag_ingest.store.tables import create_table, lacking, open_table
+
+if TYPE_CHECKING:
+    from lancedb.db import DBConnection
+    from lancedb.table import Table
+
+__all__ = ["lost", "unmark_lost"]
+
+ROWS_A_COMMIT = 10_000
+"""Of `documents`."""
+
+
+def lost(chunks: Table | None, identity: Identity) -> str:
+    """What documents that have chunks lack in this table, as `Status.stale` says why; empty where nothing."""
+    if chunks is None or not chunks.count_rows():
+        return "its chunks are gone"
+    columns = [field.name for field in lacking(chunks, chunks_schema(identity))]
+    return f"its chunks lack {', '.join(columns)}, as an earlier version made them" if columns else ""
+
+
+def unmark_lost(db: DBConnection, identity: Identity, alone: Callable[[], bool]) -> None:
+    """Takes the marks off rows of `documents` whose chunks are lost; to be called before `chunks` is made or completed.
+
+    Args:
+        db: the database.
+        identity: that `chunks` has or is going to have.
+        alone: whether the caller holds the lease.
+    """
+    chunks = open_table(db, "chunks")
+    if open_table(db, "documents") is None or not lost(chunks, identity):
+        return
+    documents = Documents(create_table(db, "documents", identity), alone)
+    empty = chunks is None or not chunks.count_rows()
+    marked = [record for record in documents.all() if record.chunk_count and (empty or record.split_fingerprint)]
+    unmarked = [
+        replace(record, split_fingerprint="", stamp="", chunk_count=0 if empty else record.chunk_count)
+        for record in marked
+    ]
+    for start in range(0, len(unmarked), ROWS_A_COMMIT):
+        documents.write(unmarked[start : start + ROWS_A_COMMIT])
