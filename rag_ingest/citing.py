@@ -7,6 +7,7 @@ common; where on the page they look is each one's own affair (`zoom` counts from
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import PurePath, PurePosixPath
 from urllib.parse import quote
@@ -23,6 +24,12 @@ _OPENS = ("http", "https", "file")
 _IN_URLS = "%:/?@!$&'()*+,;=~[]"
 """What is not encoded in a URL that is one already."""
 
+_BYTE = re.compile(r"\\udc([89a-f][0-9a-f])")
+"""See `store.schema.source_key`."""
+
+_SUFFIXES = {"jr", "jr.", "sr", "sr.", "ii", "iii", "iv"}
+"""Behind a name, as in "J. Roe Jr."."""
+
 _PARTICLE = re.compile(r"[a-z][a-z']*\.?")
 """Of a last name, as in "van der Maaten"."""
 
@@ -37,7 +44,7 @@ class Citation:
         page: 1-based, the first that the hit touches; None where unknown.
         bbox: the hit's first box on that page, in page points, origin top-left; None where unknown.
         link: opens the document at the page; empty where there is nothing that a browser opens.
-        label: for people, for example "Vaswani et al., Attention Is All You Need, 2017, p. 3".
+        label: for people, for example "Vaswani et al., Attention Is All You Need, 2017, pp. 3–4".
     """
 
     source: str
@@ -62,12 +69,13 @@ def cite(hit: SearchHit) -> Citation:
         page=page,
         bbox=next(boxes, None),
         link=_link(hit, page),
-        label=_label(hit, page),
+        label=_label(hit),
     )
 
 
 def file_link(path: str) -> str:
-    """Of an absolute path; empty for anything else."""
+    """Of an absolute path; empty for anything else. Bytes that are no UTF-8 come back from how a row spells them."""
+    path = _BYTE.sub(lambda found: chr(0xDC00 + int(found[1], 16)), path)
     return PurePath(path).as_uri() if PurePath(path).is_absolute() else ""
 
 
@@ -92,11 +100,20 @@ def _arxiv_link(hit: SearchHit) -> str:
     return f"https://arxiv.org/pdf/{quote(paper)}{f'v{version}' if version else ''}"
 
 
-def _label(hit: SearchHit, page: int | None) -> str:
+def _label(hit: SearchHit) -> str:
     year = hit.metadata.get("year")
     name = hit.title or PurePosixPath(hit.source).name or hit.source
     parts = [_authors(str(hit.metadata.get("authors") or "")), name, str(year) if year else ""]
-    return ", ".join([*filter(None, parts), *([f"p. {page}"] if page else [])])
+    return ", ".join(filter(None, [*parts, _pages(hit.pages)]))
+
+
+def _pages(pages: Sequence[int]) -> str:
+    """Such as "p. 3", "pp. 3–5" or "pp. 3, 7"."""
+    numbers = sorted(set(pages))
+    if len(numbers) < 2:
+        return f"p. {numbers[0]}" if numbers else ""
+    is_range = numbers[-1] - numbers[0] == len(numbers) - 1
+    return f"pp. {numbers[0]}–{numbers[-1]}" if is_range else f"pp. {', '.join(map(str, numbers))}"
 
 
 def _authors(authors: str) -> str:
@@ -113,6 +130,8 @@ def _last_name(name: str) -> str:
     if "," in name:
         return name.split(",")[0].strip()
     words = name.split()
+    if len(words) > 2 and words[-1].lower() in _SUFFIXES:
+        words = words[:-1]
     if "collaboration" in name.lower() or len(words) < 2:
         return name
     first = len(words) - 1

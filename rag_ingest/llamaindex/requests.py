@@ -10,7 +10,7 @@ from llama_index.core.indices.query.embedding_utils import get_top_k_mmr_embeddi
 from llama_index.core.vector_stores.types import VectorStoreQuery, VectorStoreQueryMode
 
 from rag_ingest.errors import ConfigError
-from rag_ingest.store.search import WORDS_SHARE, SearchMode
+from rag_ingest.store.search import MOST, WORDS_SHARE, SearchMode
 
 if TYPE_CHECKING:
     import numpy as np
@@ -27,9 +27,6 @@ _MODES: Mapping[VectorStoreQueryMode, SearchMode] = {
 }
 
 _KEYWORDS = ("mmr_threshold", "mmr_prefetch_factor", "mmr_prefetch_k")
-
-MOST = 100_000_000
-"""Nodes that can be asked for: `sys.maxsize` means all, and LanceDB counts in 32 bits."""
 
 MMR_PREFETCH_FACTOR = 4.0
 """Candidates for each node wanted, as in LlamaIndex's stores for Chroma, Milvus and Cassandra."""

@@ -35,6 +35,9 @@ Ingber 2023, "An Analysis of Fusion Functions for Hybrid Retrieval". Measured: e
 DEPTH = 50
 """Each way of searching gives at least so many, so that fusion and ties don't hang on the last rank."""
 
+MOST = 500_000_000
+"""LanceDB counts candidates in 32 bits; whoever asks for more means all."""
+
 NPROBES, REFINE_FACTOR = 50, 2
 """Of 50 that are asked for, so that 100 are compared exactly, the index of `store.indexes` finds all, in 100,000
 vectors near those of real chunks; 0.90 without refinement: eval/store.md. Without an index they do nothing."""
@@ -106,10 +109,10 @@ def ranked(
     """What `candidates` finds, in the same order, as rows of "id", "score" and "_rowid"; see there."""
     if mode not in get_args(SearchMode):
         raise ConfigError(f"unknown search mode {mode!r} (known: {', '.join(get_args(SearchMode))})")
-    if k < 1:
-        raise ConfigError(f"k = {k}: must be at least 1")
+    if not isinstance(k, int) or k < 1:
+        raise ConfigError(f"k = {k!r}: must be a whole number, at least 1")
     condition = (parse_where(where) if where.strip() else None) if isinstance(where, str) else where
-    depth, wanted = max(DEPTH, 3 * k), read_query(text)
+    depth, wanted = min(max(DEPTH, 3 * k), MOST), read_query(text)
     if mode == "text":
         return _by_words(table, "search_text", wanted, condition, depth)
     if vector is None:

@@ -173,7 +173,8 @@ class _Parser:
             negated = op in _UNEQUAL
             found = field.compare("=" if negated else op, self.value())
         else:
-            raise self.error("expected one of = != < <= > >= in contains")
+            hint = " (for a value that is not there: not year >= 0)" if self.peek().is_word("is") else ""
+            raise self.error(f"expected one of = != < <= > >= in contains{hint}")
         self.count()
         return _no(found) if negated else found
 
@@ -197,7 +198,7 @@ class _Parser:
         if token.kind == "number":
             self.at += 1
             return number(token.text)
-        raise self.error("expected a number, or text in quotes")
+        raise self.error("expected a number, or text in quotes (one inside is doubled: 'O''Brien')")
 
     def count(self) -> None:
         self.conditions += 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from dataclasses import replace
 from pathlib import Path
@@ -16,6 +17,7 @@ from rich.console import Console
 from rag_ingest import hits as shown_hits
 from rag_ingest.citing import cite, file_link
 from rag_ingest.hits import hit_json, print_hits
+from rag_ingest.store.schema import source_key
 from rag_ingest.types import PlacedFigure, SearchHit, Span
 from tests.cli.conftest import Run, json_lines
 
@@ -76,21 +78,34 @@ def test_the_box_is_the_first_on_that_page() -> None:
 @pytest.mark.parametrize(
     ("authors", "label"),
     [
-        ("", "A Title, 2023, p. 3"),
-        ("Ada B. Lu", "Lu, A Title, 2023, p. 3"),
-        ("Ada B. Lu; Laurens van der Maaten", "Lu and van der Maaten, A Title, 2023, p. 3"),
-        ("Ada B. Lu, C. Li and D. E", "Lu et al., A Title, 2023, p. 3"),
-        ("Lu, Ada; Li, C.", "Lu and Li, A Title, 2023, p. 3"),
-        ("The ATLAS Collaboration", "The ATLAS Collaboration, A Title, 2023, p. 3"),
-        ("Plato", "Plato, A Title, 2023, p. 3"),
+        ("", "A Title, 2023, pp. 3–4"),
+        ("Ada B. Lu", "Lu, A Title, 2023, pp. 3–4"),
+        ("Ada B. Lu; Laurens van der Maaten", "Lu and van der Maaten, A Title, 2023, pp. 3–4"),
+        ("Ada B. Lu, C. Li and D. E", "Lu et al., A Title, 2023, pp. 3–4"),
+        ("Lu, Ada; Li, C.", "Lu and Li, A Title, 2023, pp. 3–4"),
+        ("The ATLAS Collaboration", "The ATLAS Collaboration, A Title, 2023, pp. 3–4"),
+        ("J. Roe Jr.; Ann van Roe III", "Roe and van Roe, A Title, 2023, pp. 3–4"),
+        ("Plato", "Plato, A Title, 2023, pp. 3–4"),
     ],
 )
 def test_the_label_names_authors_title_year_and_page(authors: str, label: str) -> None:
     assert cite(replace(HIT, metadata={"authors": authors, "year": 2023})).label == label
 
 
+@pytest.mark.parametrize(
+    ("pages", "label"), [((), ""), ((7,), ", p. 7"), ((9, 7), ", pp. 7, 9"), ((5, 4), ", pp. 4–5")]
+)
+def test_the_label_names_all_pages(pages: tuple[int, ...], label: str) -> None:
+    assert cite(replace(HIT, pages=pages)).label == f"A Title{label}"
+
+
+def test_a_file_name_that_is_no_utf8_is_found_again() -> None:
+    link = cite(replace(HIT, source=source_key(os.fsdecode(b"/papers/caf\xe9.pdf")))).link
+    assert link == "file:///papers/caf%E9.pdf#page=3"
+
+
 def test_without_a_title_the_file_names_it() -> None:
-    assert cite(replace(HIT, title="")).label == "a.pdf, p. 3"
+    assert cite(replace(HIT, title="")).label == "a.pdf, pp. 3–4"
 
 
 def test_a_terminal_gets_links_and_a_pipe_none(
@@ -114,5 +129,6 @@ def test_a_terminal_gets_links_and_a_pipe_none(
 def test_rows_have_the_link(run: Run, kb: Path, corpus: Path) -> None:
     for row in json_lines(run("search", "tide gauge", "--db", kb, "-k", "3", "--json")):
         assert row["link"] == f"{Path(row['source']).as_uri()}#page={min(row['pages'])}"
-        assert row["label"].endswith(f"p. {min(row['pages'])}")
+        first, last = min(row["pages"]), max(row["pages"])
+        assert row["label"].endswith(f"p. {first}" if first == last else f"pp. {first}–{last}")
     assert set(hit_json(HIT)) == set(row)
