@@ -126,12 +126,17 @@ def print_ingest_report(report: IngestReport) -> None:
     failed = f", {report.pages_failed} failed" if report.pages_failed else ""
     cached = f", {report.pages_cached} from the ledger" if report.pages_cached else ""
     table.add_row("documents", documents)
+    if papers := report.left_out["papers"]:
+        unknown = report.left_out["unknown"]
+        lacking = f", {unknown:,} of them for lack of metadata" if unknown else ""
+        table.add_row("left out", f"{papers:,} papers of dumps by the filters of \\[arxiv]{lacking}")
     cut = f", {report.pages_cut} cut at the token limit" if report.pages_cut else ""
     empty = f", {report.pages_empty} without any text" if report.pages_empty else ""
     table.add_row("pages", f"{report.pages_read} read{cached}{failed}{cut}{empty}")
     table.add_row("chunks", f"{report.chunks} written")
-    table.add_row("engine", f"{report.engine} ({report.engine_reason})")
-    table.add_row("embedder", report.embedder)
+    if report.engine:  # else there was nothing to read
+        table.add_row("engine", f"{report.engine} ({report.engine_reason})")
+        table.add_row("embedder", report.embedder)
     table.add_row("time", _duration(report.seconds) + rate)
     err.print(table)
     print_failures(report.failures)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import asdict, replace
@@ -116,6 +117,14 @@ class Pipeline:
             self._stack.callback(loader.close)
             self._loaders[media] = loader
         return self._loaders[media]
+
+    @property
+    def left_out(self) -> Counter[str]:
+        """Papers that filters kept out so far; see `ArxivLoader`."""
+        found = Counter[str]()
+        for loader in self._loaders.values():
+            found += getattr(loader, "left_out", Counter())
+        return found
 
     @property
     def embedder_settings(self) -> dict[str, Any]:

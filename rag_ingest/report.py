@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -60,6 +61,8 @@ class IngestReport:
     Attributes:
         pages_cut: pages that ended at the engine's token limit.
         pages_empty: pages in which the engine found no text.
+        left_out: "papers" of dumps that the filters of `[arxiv]` did not let through; "unknown" are those of them of
+            which nothing is known to filter by.
     """
 
     db: str
@@ -73,6 +76,7 @@ class IngestReport:
     pages_cut: int = 0
     pages_empty: int = 0
     chunks: int = 0
+    left_out: Counter[str] = field(default_factory=Counter)
     seconds: float = 0.0
     interrupted: bool = False
     failures: list[Failure] = field(default_factory=list)
@@ -101,6 +105,7 @@ class IngestReport:
         for name in ("read", "cached", "failed", "cut", "empty"):
             setattr(self, f"pages_{name}", getattr(self, f"pages_{name}") + getattr(other, f"pages_{name}"))
         self.chunks += other.chunks
+        self.left_out += other.left_out
         self.seconds += other.seconds
         self.interrupted |= other.interrupted
         self.failures += other.failures
@@ -121,6 +126,7 @@ class IngestReport:
                 "empty": self.pages_empty,
             },
             "chunks": self.chunks,
+            "left_out": {name: self.left_out[name] for name in ("papers", "unknown")},
             "seconds": round(self.seconds, 3),
             "interrupted": self.interrupted,
             "failures": [failure_json(f) for f in self.failures],

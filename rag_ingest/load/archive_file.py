@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from rag_ingest.errors import LoadError, RagIngestError
-from rag_ingest.load.fetch import filesystem, is_remote, one_line
+from rag_ingest.load.fetch import filesystem, is_remote, one_line, unreachable
 
 _PIECE_BYTES = 2**23
 _HEADER_BLOCK_BYTES = 2**16
@@ -130,6 +130,6 @@ def _told(uri: str) -> Iterator[None]:
     except RagIngestError:
         raise
     except FileNotFoundError as error:
-        raise LoadError(f"{uri}: not found") from error
+        raise LoadError(f"{uri}: {unreachable(error) or 'not found'}") from error
     except Exception as error:  # every store has errors of its own
         raise LoadError(f"{uri}: can't be read: {one_line(error)}") from error

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import logging
 import threading
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -46,6 +47,10 @@ class ArxivLoader:
     2301.00001.pdf`; its `doc_id` is that of the PDF; its `metadata` has the fields of `arxiv_paper.paper_fields`
     beside those of the PDF; its title is arXiv's where the metadata has the paper.
 
+    Attributes:
+        left_out: "papers" of dumps that the filters did not let through so far; those that are "unknown" have no arXiv
+            id, or are not in the metadata.
+
     Args:
         options: what is joined and which papers are wanted.
         pdf: reads the PDFs; it is the caller's to close. By default one with default options, which `close` ends.
@@ -62,6 +67,7 @@ class ArxivLoader:
         self._manifests = Manifests(self._options)
         self._copies = MemberCopies()
         self._index: MetadataIndex | None = None
+        self.left_out = Counter(papers=0, unknown=0)
         self._lock = threading.Lock()
 
     def __enter__(self) -> Self:
@@ -168,12 +174,21 @@ class ArxivLoader:
                 self._index = MetadataIndex(Path(self._options.metadata), cache_folder(self._options.cache))
         return self._index.record(name.paper)
 
+    def _is_wanted(self, name: ArxivId | None) -> bool:
+        """Whether the filters let a paper through; counts it otherwise."""
+        record = self._record(name) if name else None
+        if name and self._selection.wants(paper_fields(name, record)):
+            return True
+        self.left_out["papers"] += 1
+        self.left_out["unknown"] += record is None and bool(name is None or self._options.metadata)
+        return False
+
     def _wanted(self, archive: str, listing: Listing) -> list[Member]:
         newest: dict[str, tuple[float, Member]] = {}  # by paper, or by name where that tells no paper
         left_out = older = 0
         for member in listing.members.values():
             name = id_of_member(member.name)
-            if self._selection.narrows and not (name and self._selection.wants(paper_fields(name, self._record(name)))):
+            if self._selection.narrows and not self._is_wanted(name):
                 left_out += 1
                 continue
             key, version = (name.paper, name.version or float("inf")) if name else (member.name, 0)

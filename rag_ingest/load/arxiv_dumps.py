@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from functools import lru_cache
+import logging
+from functools import cache, lru_cache
 from pathlib import Path
 
 from rag_ingest.errors import ConfigError, LoadError
@@ -19,6 +20,8 @@ from rag_ingest.load.member_uri import split_member
 KEPT_LISTINGS = 8
 _ANY_MB = 2**30
 _OR_TURN_OFF = "download it again, or set arxiv.check_md5=false"
+
+log = logging.getLogger(__name__)
 
 
 def listing_of(archive: str, max_member_mb: int) -> Listing:
@@ -80,7 +83,7 @@ class Manifests:
         self._entries: dict[str, ManifestEntry] = {}
 
     def check(self, archive: str) -> None:
-        """Passes what no manifest names.
+        """Passes what no manifest names, with a warning where there is one.
 
         Raises:
             LoadError: the dump differs from its manifest, or the one beside it can't be read.
@@ -90,21 +93,25 @@ class Manifests:
             return
         entry = self._manifest(archive).get(archive.replace("\\", "/").rpartition("/")[2])
         if entry is None:
+            if self._entries:
+                _tell_unchecked(archive, "its manifest does not name it")
             return
         size = size_of(archive)
         if entry.size is not None and entry.size != size:
             raise LoadError(f"{archive}: has {size:,} bytes, by its manifest {entry.size:,}; {_OR_TURN_OFF}")
-        if entry.md5 and not self._has_md5(archive, entry.md5):
-            raise LoadError(f"{archive}: its md5 is not that of its manifest, {entry.md5}; {_OR_TURN_OFF}")
+        if not entry.md5:
+            _tell_unchecked(archive, "its manifest has no md5 of it")
+        elif (md5 := self._md5_of(archive, entry.md5)) != entry.md5:
+            raise LoadError(f"{archive}: its md5 is {md5}, by its manifest {entry.md5}; {_OR_TURN_OFF}")
 
-    def _has_md5(self, archive: str, md5: str) -> bool:
+    def _md5_of(self, archive: str, expected: str) -> str:
         state = state_of(archive)
-        if self._verified.has(archive, state, md5):
-            return True
-        fits = md5_of(archive) == md5
-        if fits and state_of(archive) == state:  # it may be written just now
+        if self._verified.has(archive, state, expected):
+            return expected
+        md5 = md5_of(archive)
+        if md5 == expected and state_of(archive) == state:  # it may be written just now
             self._verified.put(archive, state, md5)
-        return fits
+        return md5
 
     def _manifest(self, archive: str) -> dict[str, ManifestEntry]:
         folder = "" if self._given else archive.rpartition("/")[0] if is_remote(archive) else str(Path(archive).parent)
@@ -119,6 +126,12 @@ class Manifests:
             return read_manifest(read_whole(given, MAX_BYTES))
         except LoadError as error:
             raise ConfigError(f"arxiv.manifest = {self._given!r}: {str(error).removeprefix(f'{given}: ')}") from error
+
+
+@cache
+def _tell_unchecked(archive: str, why: str) -> None:
+    """Once a dump, however often it is looked at."""
+    log.warning("%s: read without a check of its md5: %s", archive, why)
 
 
 def _read_beside(archive: str) -> dict[str, ManifestEntry]:

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from rag_ingest.errors import LoadError
+from rag_ingest.load.media import packed_by
 
 MAX_HEADER_BYTES = 65_536
 """Of one read while headers are parsed: a name is at most 4,096 bytes long, a pax header holds a few of them."""
@@ -151,7 +152,8 @@ def _headers(file: Seekable, size: int) -> Iterator[tarfile.TarInfo]:
                 yield info
             _check_end(file, tar.offset, size)
     except tarfile.ReadError as error:
-        raise LoadError(f"not a tar archive, or damaged: {error}") from error
+        file.seek(0)
+        raise LoadError(packed_by(file.read(_BLOCK)) or f"not a tar archive, or damaged: {error}") from error
     except (tarfile.TarError, ValueError, OverflowError, RecursionError, IndexError) as error:
         raise LoadError(f"a header is damaged ({type(error).__name__}); {_AGAIN}") from error
 

@@ -12,8 +12,8 @@ from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
 from rag_ingest.errors import LoadError
-from rag_ingest.load.fetch import filesystem, is_remote, one_line
-from rag_ingest.load.media import HEAD_BYTES, SUFFIXES, media_by_content, media_by_suffix
+from rag_ingest.load.fetch import filesystem, is_remote, one_line, unreachable
+from rag_ingest.load.media import HEAD_BYTES, SUFFIXES, media_by_content, media_by_suffix, packed_by
 from rag_ingest.load.member_uri import member_uri, split_member
 from rag_ingest.load.stamp import stamp_of
 from rag_ingest.types import Failure, Source
@@ -123,8 +123,8 @@ def _find_remote(url: str) -> Iterator[Source | Failure]:
         else:
             with fs.open(path, "rb") as file:
                 yield _named(url, file.read(HEAD_BYTES))
-    except FileNotFoundError:
-        yield _failure(url, "no such file or folder")
+    except FileNotFoundError as error:
+        yield _failure(url, unreachable(error) or "no such file or folder")
     except Exception as error:  # every store has errors of its own
         yield _failure(url, f"can't be read: {one_line(error)}")
 
@@ -142,7 +142,8 @@ def _named(uri: str, head: bytes) -> Source | Failure:
     media = media_by_content(head)
     if media == "arxiv" and media_by_suffix(uri) != "arxiv":
         return _failure(uri, "a tar archive, whose name must end in .tar")
-    return Source(uri, media) if media else _failure(uri, f"not a PDF or image: starts with {head[:8]!r}")
+    reason = packed_by(head) or f"not a PDF or image: starts with {head[:8]!r}"
+    return Source(uri, media) if media else _failure(uri, reason)
 
 
 def _or_empty(found: Iterator[Source | Failure], given: str, reason: str) -> Iterator[Source | Failure]:

@@ -31,6 +31,20 @@ def one_line(error: BaseException) -> str:
     return f"{type(error).__name__}: {lines[0]}" if lines else type(error).__name__
 
 
+def unreachable(error: FileNotFoundError) -> str:
+    """Why a file behind a URL was said to be missing, where that is not because there is none; else empty.
+
+    fsspec's https says "not found" whatever kept it from the file, and has that as the cause.
+    """
+    cause = error.__cause__
+    if cause is None or isinstance(cause, FileNotFoundError):
+        return ""
+    status = getattr(cause, "status", None)
+    if status in (404, 410):
+        return ""
+    return f"the server answers {status}" if status else f"its server can't be reached: {one_line(cause)}"
+
+
 def filesystem(url: str) -> tuple[Any, str]:
     """The fsspec file system of a URL and the path in it.
 
@@ -110,7 +124,7 @@ class LocalCopies:
         except RagIngestError:
             raise
         except FileNotFoundError as error:
-            raise LoadError(f"{url}: not found") from error
+            raise LoadError(f"{url}: {unreachable(error) or 'not found'}") from error
         except Exception as error:  # every store has errors of its own
             path.unlink(missing_ok=True)
             raise LoadError(f"{url}: can't be fetched: {one_line(error)}") from error

@@ -23,6 +23,8 @@ _IMAGE_MAGIC = (b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"II*\0", b"MM\0*", b"II+
 
 _TAR_MAGIC = b"ustar"
 
+_PACKED = {b"\x1f\x8b": "gzip", b"BZh": "bzip2", b"\xfd7zXZ\0": "xz", b"\x28\xb5\x2f\xfd": "zstd"}
+
 
 def media_by_suffix(name: str) -> str | None:
     """The medium that a file's name promises, None for others."""
@@ -32,6 +34,12 @@ def media_by_suffix(name: str) -> str | None:
 def holds_others(source: Source) -> bool:
     """Whether a source stands for many, which its loader gives (see `types.Container`)."""
     return source.media == "arxiv" and split_member(source.uri) is None
+
+
+def packed_by(head: bytes) -> str:
+    """Why a file that starts with these bytes can't be read as it is; empty unless it is compressed."""
+    packer = next((name for magic, name in _PACKED.items() if head.startswith(magic)), "")
+    return f"compressed by {packer}: unpack it; of dumps papers are read out of the plain .tar" if packer else ""
 
 
 def media_by_content(head: bytes) -> str | None:

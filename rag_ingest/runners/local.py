@@ -70,6 +70,7 @@ def run(pipeline: Pipeline, paths: Paths, db: str, progress: Progress, sync: Ite
             _remove_vanished(kb, sync, report, progress)  # behind it: a file that only moved is known again before
         except KeyboardInterrupt:
             report.interrupted = True
+        report.left_out += pipeline.left_out
         if report.chunks or "removed" in report.documents:
             held.check()
             _optimize(kb)

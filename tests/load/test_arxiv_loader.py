@@ -225,7 +225,7 @@ def test_the_manifest_is_checked(dump, make, tmp_path):
     sources, (failure,) = found(make(), dump)
     assert not sources
     assert failure.source == str(dump)
-    assert "md5 is not that of its manifest" in failure.reason
+    assert f"its md5 is {hashlib.md5(dump.read_bytes()).hexdigest()}, by its manifest {'0' * 32}" in failure.reason
     assert "download it again, or set arxiv.check_md5=false" in failure.reason
     assert len(found(make(check_md5=False), dump)[0]) == 3
     write_manifest(tmp_path, dump, size="17")
@@ -247,9 +247,9 @@ def test_a_dump_that_fits_its_manifest_is_hashed_once(dump, make, tmp_path, monk
     flipped = bytearray(dump.read_bytes())
     flipped[600] ^= 1
     dump.write_bytes(flipped)
-    assert "md5 is not" in found(make(), dump)[1][0].reason
+    assert "its md5 is" in found(make(), dump)[1][0].reason
     write_manifest(tmp_path, dump, md5sum="0" * 32)  # the manifest may be another one, too
-    assert "md5 is not" in found(make(), dump)[1][0].reason
+    assert "its md5 is" in found(make(), dump)[1][0].reason
     assert len(hashed) == 3
 
 
@@ -263,9 +263,17 @@ def test_a_cache_that_cannot_be_costs_no_dump(dump, make, tmp_path):
     assert len(found(make(), dump)[0]) == 3
 
 
-def test_what_a_manifest_does_not_name_is_read(dump, make, tmp_path):
-    write_manifest(tmp_path, dump, filename="pdf/other.tar")
-    assert len(found(make(), dump)[0]) == 3
+@pytest.mark.parametrize(
+    ("wrong", "why"), [({"filename": "pdf/other.tar"}, "does not name it"), ({"md5sum": ""}, "has no md5 of it")]
+)
+def test_what_a_manifest_cannot_check_is_read_with_a_word(dump, make, tmp_path, caplog, wrong, why):
+    write_manifest(tmp_path, dump, **wrong)
+    assert [len(found(make(), dump)[0]) for _ in range(2)] == [3, 3]
+    (told,) = [line for line in caplog.messages if "without a check of its md5" in line]
+    assert told == f"{dump}: read without a check of its md5: its manifest {why}"
+    caplog.clear()
+    assert len(found(make(check_md5=False), dump)[0]) == 3
+    assert not caplog.messages
 
 
 BOMB = '<!DOCTYPE x [<!ENTITY a "aaaaaaaaaa">]><arXivPDF><file><filename>&a;</filename></file></arXivPDF>'

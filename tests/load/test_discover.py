@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import bz2
 import functools
+import gzip
 import http.server
+import lzma
 import os
 import sys
 import threading
@@ -15,6 +18,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rag_ingest.errors import LoadError, MissingExtraError
+from rag_ingest.load.arxiv_dumps import listing_of
 from rag_ingest.load.discover import find_sources
 from rag_ingest.load.media import media_by_content
 from rag_ingest.load.options import LoadOptions
@@ -184,6 +188,38 @@ def test_http(papers, plain_pdf, monkeypatch):
             with pytest.raises(LoadError, match="can't be fetched") as caught:
                 loader.open(Source(f"{base}/B.PDF", "pdf"))
             assert "\n" not in str(caught.value)
+        for url in (f"{base}/a.pdf", f"{base}/a.tar!/2301/2301.00001.pdf"):
+            (reason,) = reasons(find_sources([url]))
+            assert reason.startswith("its server can't be reached: ")
+            assert "no such file" not in reason
+
+
+@pytest.mark.parametrize("status", [403, 500])
+def test_http_that_answers_something_else_than_the_file(status):
+    class Refusing(http.server.BaseHTTPRequestHandler):
+        def do_GET(self):
+            self.send_error(status)
+
+        do_HEAD = do_GET
+
+        def log_message(self, *args):
+            pass
+
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Refusing) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        url = f"http://127.0.0.1:{server.server_port}/a.pdf"
+        assert reasons(find_sources([url])) == [f"the server answers {status}"]
+        server.shutdown()
+
+
+@pytest.mark.parametrize("name", ["dump.tar.gz", "dump.tgz", "dump.tar"])
+def test_a_compressed_dump_is_to_be_unpacked(tmp_path, name):
+    for pack, packer in ((gzip, "gzip"), (bz2, "bzip2"), (lzma, "xz")):
+        (tmp_path / name).write_bytes(pack.compress(b"x" * 4000))
+        (reason,) = reasons(find_sources([tmp_path / name]))
+        assert reason.startswith(f"compressed by {packer}: unpack it")
+        with pytest.raises(LoadError, match=f"compressed by {packer}: unpack it"):
+            listing_of(str(tmp_path / name), 1)
 
 
 def test_s3_without_s3fs_names_the_extra(monkeypatch):
