@@ -16,7 +16,7 @@ import typer
 from typer.core import TyperGroup
 
 from rag_ingest import __version__
-from rag_ingest.commands.ingest import ingest, password_setting, retry
+from rag_ingest.commands.ingest import ingest, password_setting
 from rag_ingest.commands.options import (
     EXIT_ERROR,
     EXIT_FAILURES,
@@ -30,8 +30,10 @@ from rag_ingest.commands.options import (
     print_json,
 )
 from rag_ingest.commands.reembed import optimize, reembed
+from rag_ingest.commands.retry import retry
 from rag_ingest.commands.search import search
-from rag_ingest.commands.store import remove, status
+from rag_ingest.commands.status import status
+from rag_ingest.commands.store import remove
 from rag_ingest.errors import ConfigError, ModelError, NoKnowledgeBaseError, RagIngestError, StoreMismatchError
 
 # Typer carries its own click, and shows no name for the base of its usage errors.

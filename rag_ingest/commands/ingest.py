@@ -1,12 +1,11 @@
-"""`rag-ingest ingest` and `rag-ingest retry`."""
+"""`rag-ingest ingest`."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -28,9 +27,8 @@ from rag_ingest.types import Failure, Source
 if TYPE_CHECKING:
     from rag_ingest.config import Config
     from rag_ingest.report import IngestReport
-    from rag_ingest.store.knowledge_base import KnowledgeBase
 
-__all__ = ["ingest", "password_setting", "retry"]
+__all__ = ["ingest", "password_setting", "run_found", "tell"]
 
 
 def ingest(
@@ -53,56 +51,7 @@ def ingest(
     folders = [path for path in paths if Path(path).is_dir()]
     if sync and not folders:
         raise ConfigError("--sync needs a folder among the paths: what is gone from it is removed")
-    _tell(_run(_found([paths])[0], db, options, folders if sync else ()), as_json)
-
-
-def retry(
-    db: DbOption,
-    config: ConfigOption = None,
-    engine: EngineOption = None,
-    settings: SetOption = None,
-    password: PasswordOption = None,
-    as_json: JsonOption = False,
-) -> None:
-    """Read failed pages and sources again, by the configuration of before; what was read stays."""
-    from rag_ingest.config import load_config
-    from rag_ingest.report import IngestReport
-    from rag_ingest.store.knowledge_base import KnowledgeBase
-
-    with KnowledgeBase.open(db) as kb:
-        groups = _by_configuration(kb)
-    if not groups:
-        typer.echo("nothing failed", err=True)
-        if as_json:
-            print_json(IngestReport(db).as_json())
-        return
-    over = [*(settings or []), *password_setting(password)]
-    options = [load_config(config, over, base=base, engine=engine) for base, _ in groups]
-    found = _found([sources for _, sources in groups])
-    report = _run(found[0], db, options[0])
-    for theirs, their_options in zip(found[1:], options[1:], strict=True):
-        if not report.interrupted:
-            report.include(_run(theirs, db, their_options))
-    _tell(report, as_json)
-
-
-def _by_configuration(kb: KnowledgeBase) -> list[tuple[dict[str, Any], list[str]]]:
-    """(a tree for `load_config`, sources that failed by it); the embedder is always that of the knowledge base."""
-    from rag_ingest.config import Config
-    from rag_ingest.store.run_configs import RunConfigs, config_of
-    from rag_ingest.store.settings import with_settings
-
-    runs = RunConfigs(kb.uri).all()
-    groups: dict[str, tuple[dict[str, Any], list[str]]] = {}
-    for source in dict.fromkeys(failure.source for failure in kb.failures()):
-        document = kb.document_for(source)
-        run = config_of(document, runs)
-        if run is not None:
-            base = {**asdict(with_settings(Config(), run.config)), **kb.settings}
-        else:
-            base = {**kb.settings, **({"engine": document.engine} if document and document.engine else {})}
-        groups.setdefault(json.dumps(base, sort_keys=True, default=str), (base, []))[1].append(source)
-    return list(groups.values())
+    tell(run_found(_found([paths])[0], db, options, folders if sync else ()), as_json)
 
 
 def _found(groups: Sequence[Sequence[str]]) -> list[list[Source | Failure]]:
@@ -117,7 +66,8 @@ def _found(groups: Sequence[Sequence[str]]) -> list[list[Source | Failure]]:
     return found
 
 
-def _run(found: Sequence[Source | Failure], db: str, options: Config, sync: Sequence[str] = ()) -> IngestReport:
+def run_found(found: Sequence[Source | Failure], db: str, options: Config, sync: Sequence[str] = ()) -> IngestReport:
+    """`api.ingest` with its progress on stderr."""
     from rag_ingest.api import ingest as run
     from rag_ingest.console import IngestProgress
     from rag_ingest.load.media import holds_others
@@ -127,12 +77,15 @@ def _run(found: Sequence[Source | Failure], db: str, options: Config, sync: Sequ
         return run(found, db, config=options, progress=progress, sync=sync)
 
 
-def _tell(report: IngestReport, as_json: bool) -> None:
+def tell(report: IngestReport, as_json: bool, hint: str = "") -> None:
+    """The report, then the exit code that it stands for."""
     from rag_ingest.console import print_ingest_report
 
     if as_json:
         print_json(report.as_json())
     print_ingest_report(report)
+    if hint:
+        typer.echo(hint, err=True)
     if report.interrupted:
         raise typer.Exit(EXIT_ERROR)
     if report.failures:

@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import json
+from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+
+if TYPE_CHECKING:
+    from rag_ingest.store.knowledge_base import KnowledgeBase
+    from rag_ingest.store.run_configs import RunConfig
 
 __all__ = [
     "EXIT_ERROR",
@@ -20,6 +25,7 @@ __all__ = [
     "PathsArgument",
     "SetOption",
     "print_json",
+    "tree_of",
 ]
 
 EXIT_ERROR, EXIT_USAGE, EXIT_FAILURES = 1, 2, 3
@@ -65,3 +71,11 @@ JsonOption = Annotated[bool, typer.Option("--json", help="JSON on stdout and not
 def print_json(value: Any) -> None:
     """One value, on a line of its own, on stdout."""
     typer.echo(json.dumps(value, ensure_ascii=False))
+
+
+def tree_of(run: RunConfig | None, kb: KnowledgeBase) -> dict[str, Any]:
+    """The options of an earlier run, if any, for `load_config`; the embedder is always that of the knowledge base."""
+    from rag_ingest.config import Config
+    from rag_ingest.store.settings import with_settings
+
+    return {**(asdict(with_settings(Config(), run.config)) if run else {}), **kb.settings}

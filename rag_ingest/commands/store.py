@@ -1,4 +1,4 @@
-"""`rag-ingest status` and `rag-ingest remove`."""
+"""`rag-ingest remove`."""
 
 from __future__ import annotations
 
@@ -6,36 +6,9 @@ from typing import Annotated
 
 import typer
 
-from rag_ingest.commands.options import ConfigOption, DbOption, EngineOption, JsonOption, SetOption, print_json
+from rag_ingest.commands.options import DbOption, JsonOption, print_json
 
-__all__ = ["remove", "status"]
-
-
-def status(
-    db: DbOption,
-    config: ConfigOption = None,
-    engine: EngineOption = None,
-    settings: SetOption = None,
-    as_json: JsonOption = False,
-) -> None:
-    """Say what is in a knowledge base: documents, pages by state, failures with reasons, engines, and what is stale.
-
-    Stale is what ingesting again would redo: by the configuration given here, else by that of the last run.
-    """
-    from rag_ingest.api import marks_of
-    from rag_ingest.config import load_config
-    from rag_ingest.console import print_status, status_json
-    from rag_ingest.store.knowledge_base import KnowledgeBase
-
-    with KnowledgeBase.open(str(db)) as kb:
-        marks = None
-        if config or engine or settings:
-            marks = marks_of(load_config(config, settings or [], base=kb.settings, engine=engine))
-        found = kb.status(marks)
-    if as_json:
-        print_json(status_json(found))
-    else:
-        print_status(found, str(db))
+__all__ = ["remove"]
 
 
 def remove(

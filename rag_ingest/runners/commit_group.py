@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from rag_ingest.errors import reason_of
 from rag_ingest.report import DocumentReport
+from rag_ingest.runners.interrupts import interrupt_after
 from rag_ingest.store.chunks import DocumentChunks
 from rag_ingest.store.knowledge_base import KnowledgeBase
 
@@ -60,11 +61,15 @@ class CommitGroup:
             self.flush()
 
     def flush(self) -> None:
-        """Writes what is held; where that fails, one document after the other, so that each fails for itself."""
-        held, self._held = self._held, []
-        if held:
-            self._first()
-            self._write(held)
+        """Writes what is held; where that fails, one document after the other, so that each fails for itself.
+
+        Ctrl-C waits for it: what is in the tables is counted.
+        """
+        with interrupt_after():
+            held, self._held = self._held, []
+            if held:
+                self._first()
+                self._write(held)
         self._last = time.monotonic()
 
     def _write(self, group: Sequence[Ready]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -156,3 +157,43 @@ def test_removing_a_source_takes_what_was_read_of_its_earlier_contents(kb: Knowl
     kb.remove(["/p.pdf"])
     assert states(kb) == {}
     assert (kb.chunks.count_rows(), kb.documents()) == (0, [])
+
+
+@pytest.mark.parametrize("at", ["pages", "a", "c"])
+def test_ctrl_c_while_a_group_is_written_comes_when_all_of_it_is_told(
+    kb: KnowledgeBase, monkeypatch: pytest.MonkeyPatch, at: str
+) -> None:
+    """A real signal: what is in the tables is in the report too."""
+    monkeypatch.setattr(commit_group, "SECONDS", 1e9)
+    told: list[str] = []
+
+    def tell(what: str) -> None:
+        if what == at:
+            signal.raise_signal(signal.SIGINT)
+        told.append(what)
+
+    made = CommitGroup(kb, lambda: tell("pages"), lambda one: tell(one.report.doc_id), lambda one, reason: None)
+    for name in "abc":
+        made.add(ready(name))
+    with pytest.raises(KeyboardInterrupt):
+        made.flush()
+    assert told == ["pages", "a", "b", "c"]
+    assert {d.doc_id for d in kb.documents()} == {"a", "b", "c"}
+    with pytest.raises(KeyboardInterrupt):  # and comes at once again
+        signal.raise_signal(signal.SIGINT)
+
+
+def test_a_second_ctrl_c_is_not_waited_with(kb: KnowledgeBase, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(commit_group, "SECONDS", 1e9)
+    told: list[str] = []
+
+    def tell(one: Ready) -> None:
+        signal.raise_signal(signal.SIGINT)
+        told.append(one.report.doc_id)
+
+    made = CommitGroup(kb, lambda: None, tell, lambda one, reason: None)
+    for name in "abc":
+        made.add(ready(name))
+    with pytest.raises(KeyboardInterrupt):
+        made.flush()
+    assert told == ["a"]

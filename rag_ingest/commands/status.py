@@ -1,0 +1,45 @@
+"""`rag-ingest status`."""
+
+from __future__ import annotations
+
+from rag_ingest.commands.options import (
+    ConfigOption,
+    DbOption,
+    EngineOption,
+    JsonOption,
+    SetOption,
+    print_json,
+    tree_of,
+)
+
+__all__ = ["status"]
+
+
+def status(
+    db: DbOption,
+    config: ConfigOption = None,
+    engine: EngineOption = None,
+    settings: SetOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Say what is in a knowledge base: documents, pages by state, failures with reasons, engines, and what is stale.
+
+    Stale is what ingesting the same files again would redo, by the options of the last run and those given here. The
+    files themselves are not looked at: that one is new, changed or gone is for ingest to find.
+    """
+    from rag_ingest.api import marks_of
+    from rag_ingest.config import load_config
+    from rag_ingest.console import print_status, status_json
+    from rag_ingest.store.knowledge_base import KnowledgeBase
+    from rag_ingest.store.run_configs import RunConfigs
+
+    with KnowledgeBase.open(str(db)) as kb:
+        marks = None
+        if config or engine or settings:
+            last = next(iter(RunConfigs(kb.uri).all()), None)
+            marks = marks_of(load_config(config, settings or [], base=tree_of(last, kb), engine=engine))
+        found = kb.status(marks)
+    if as_json:
+        print_json(status_json(found))
+    else:
+        print_status(found, str(db))
