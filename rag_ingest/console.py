@@ -5,20 +5,21 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from shlex import quote
 from types import TracebackType
 from typing import Any
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
-from rich.table import Table
 
 from rag_ingest.report import DocumentReport, EngineChosen, IngestReport, Waiting, failure_json
 from rag_ingest.types import Chunk, Failure, PageMarkdown
 
 SHOWN_FAILURES = 20
 
-err = Console(stderr=True, highlight=False, soft_wrap=True)
-out = Console(highlight=False, soft_wrap=True, markup=False)
+err = Console(stderr=True, highlight=False, soft_wrap=True, markup=False, emoji=False)
+out = Console(highlight=False, soft_wrap=True, markup=False, emoji=False)
+"""What is said comes from papers and file names: neither `[red]` nor `:x:` in it means anything."""
 
 
 class _Progress:
@@ -34,7 +35,8 @@ class _Progress:
         self.pages = 0
         self.page_total = 0
         self.started = time.perf_counter()
-        columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[note]}"))
+        texts = [TextColumn(what, markup=False) for what in ("{task.description}", "{task.fields[note]}")]
+        columns = (SpinnerColumn(), texts[0], BarColumn(), texts[1])
         self.bar = Progress(*columns, TimeElapsedColumn(), console=err, transient=True, disable=not err.is_terminal)
         self.of = f"/{documents}" if documents else ""
         self.task = self.bar.add_task("starting", total=documents or None, note="")
@@ -60,14 +62,14 @@ class _Progress:
     def __call__(self, event: object) -> None:
         """Takes one event."""
         if isinstance(event, EngineChosen):
-            err.print(f"engine: {event.name} ({event.reason})", markup=False)
+            err.print(f"engine: {event.name} ({event.reason})")
         elif isinstance(event, Waiting):
-            err.print(event.message, markup=False)
+            err.print(event.message)
 
     def line(self, text: str) -> None:
         """One line for a log file; a terminal has the bar."""
         if not err.is_terminal:
-            err.print(f"[{self.documents}{self.of}] {text}", markup=False)
+            err.print(f"[{self.documents}{self.of}] {text}")
 
 
 class IngestProgress(_Progress):
@@ -120,32 +122,40 @@ def document_line(report: DocumentReport) -> str:
 
 def print_ingest_report(report: IngestReport) -> None:
     """The summary table, the failures, and what to do next; all on stderr."""
-    table = Table(box=None, show_header=False, pad_edge=False)
     documents = ", ".join(f"{n} {outcome}" for outcome, n in sorted(report.documents.items())) or "none"
     rate = f" ({report.pages_read / report.seconds:.1f} pages/s)" if report.seconds and report.pages_read else ""
     failed = f", {report.pages_failed} failed" if report.pages_failed else ""
     cached = f", {report.pages_cached} from the ledger" if report.pages_cached else ""
-    table.add_row("documents", documents)
-    if papers := report.left_out["papers"]:
-        unknown = report.left_out["unknown"]
-        lacking = f", {unknown:,} of them for lack of metadata" if unknown else ""
-        table.add_row("left out", f"{papers:,} papers of dumps by the filters of \\[arxiv]{lacking}")
     cut = f", {report.pages_cut} cut at the token limit" if report.pages_cut else ""
     empty = f", {report.pages_empty} without any text" if report.pages_empty else ""
-    table.add_row("pages", f"{report.pages_read} read{cached}{failed}{cut}{empty}")
-    table.add_row("chunks", f"{report.chunks} written")
+    rows = [
+        ("documents", documents),
+        ("pages", f"{report.pages_read} read{cached}{failed}{cut}{empty}"),
+        ("chunks", f"{report.chunks} written"),
+    ]
+    if report.left_out["papers"]:
+        unknown = report.left_out["unknown"]
+        lacking = f", {unknown:,} of them for lack of metadata" if unknown else ""
+        rows.append(("left out", f"{report.left_out['papers']:,} papers of dumps by the filters of [arxiv]{lacking}"))
     if report.engine:  # else there was nothing to read
-        table.add_row("engine", f"{report.engine} ({report.engine_reason})")
-        table.add_row("embedder", report.embedder)
-    table.add_row("time", _duration(report.seconds) + rate)
-    err.print(table)
+        rows += [("engine", f"{report.engine} ({report.engine_reason})"), ("embedder", report.embedder)]
+    rows.append(("time", _duration(report.seconds) + rate))
+    _print_rows(err, rows)
     print_failures(report.failures)
     if report.interrupted:
         err.print("interrupted: everything read so far is kept; the same command goes on from here")
     else:
         if report.failures:
-            err.print(f"what failed, again: rag-ingest retry --db {report.db}", markup=False)
-        err.print(f'next: rag-ingest search "your question" --db {report.db}', markup=False)
+            err.print(f"what failed, again: rag-ingest retry --db {quote(report.db)}")
+        err.print(f'next: rag-ingest search "your question" --db {quote(report.db)}')
+
+
+def _print_rows(console: Console, rows: Sequence[tuple[str, str]]) -> None:
+    """Names and values; nothing is cut or broken, however narrow the terminal."""
+    width = max(len(name) for name, _ in rows)
+    for name, value in rows:
+        for number, line in enumerate(value.split("\n")):
+            console.print(f"{'' if number else name:<{width}}  {line}".rstrip())
 
 
 def print_failures(failures: Sequence[Failure]) -> None:
@@ -156,7 +166,7 @@ def print_failures(failures: Sequence[Failure]) -> None:
     for failure in failures[:SHOWN_FAILURES]:
         page = f" page {failure.page}" if failure.page else ""
         where = "" if failure.reason.startswith(failure.source) and not page else f"{failure.source}{page}: "
-        err.print(f"  {failure.stage}: {where}{failure.reason}", markup=False)
+        err.print(f"  {failure.stage}: {where}{failure.reason}")
     if len(failures) > SHOWN_FAILURES:
         err.print(f"  … and {len(failures) - SHOWN_FAILURES} more; see rag-ingest status")
 
@@ -175,18 +185,19 @@ def print_chunks(chunks: Sequence[Chunk]) -> None:
 
 def print_status(status: Any, db: str) -> None:
     """The state of a knowledge base for a person; on stdout."""
-    table = Table(box=None, show_header=False, pad_edge=False)
-    table.add_row("knowledge base", db)
-    table.add_row("documents", str(status.documents))
-    table.add_row("pages", ", ".join(f"{n} {state}" for state, n in sorted(status.pages.items())) or "none")
-    table.add_row("chunks", str(status.chunks))
     engines = [f"{e['engine']} {e['fingerprint']} with {e['embedder']}: {e['documents']}" for e in status.engines]
-    table.add_row("engines", "\n".join(engines) or "none")
+    rows = [
+        ("knowledge base", db),
+        ("documents", str(status.documents)),
+        ("pages", ", ".join(f"{n} {state}" for state, n in sorted(status.pages.items())) or "none"),
+        ("chunks", str(status.chunks)),
+        ("engines", "\n".join(engines) or "none"),
+    ]
     if status.superseded:
-        table.add_row("superseded", f"{status.superseded} earlier versions")
+        rows.append(("superseded", f"{status.superseded} earlier versions"))
     for why, n in Counter(stale["why"] for stale in status.stale).most_common():
-        table.add_row("stale", f"{n} documents: {why}; ingest them again")
-    out.print(table)
+        rows.append(("stale", f"{n} documents: {why}; ingest them again"))
+    _print_rows(out, rows)
     for failure in status.failures:
         page = f" page {failure.page}" if failure.page else ""
         out.print(f"failed: {failure.stage}: {failure.source}{page}: {failure.reason}")

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from math import isqrt
 from pathlib import Path
+from shlex import quote
 from typing import TYPE_CHECKING, Any
 
 from rag_ingest.errors import NoKnowledgeBaseError, RagIngestError, StoreError
@@ -98,7 +99,7 @@ def folder_of(uri: str) -> Path:
 
 def no_knowledge_base(uri: str) -> NoKnowledgeBaseError:
     """What to say where nothing is."""
-    return NoKnowledgeBaseError(f"no knowledge base at {uri}; make one with: rag-ingest ingest PATH --db {uri}")
+    return NoKnowledgeBaseError(f"no knowledge base at {uri}; make one with: rag-ingest ingest PATH --db {quote(uri)}")
 
 
 def no_chunks(uri: str) -> NoKnowledgeBaseError:

@@ -10,6 +10,7 @@ import functools
 import re
 from collections.abc import Callable
 from pathlib import Path
+from shlex import quote
 from typing import ParamSpec, TypeVar
 
 __all__ = ["FOREIGN", "TRIES", "damage", "damaged_files", "explain", "never_stranded"]
@@ -148,7 +149,7 @@ def _is_whole(file: Path) -> bool:
 def _damage(uri: str, file: str, what: str) -> str:
     """What a lost file costs, by the table that it belongs to."""
     if "/_indices/" in file:
-        way = f"rag-ingest optimize --reindex --db {uri} makes the indexes anew"
+        way = f"rag-ingest optimize --reindex --db {quote(uri)} makes the indexes anew"
     else:
         way = _WAYS.get(_table_of(file), _WAYS["documents"]).format(uri=uri)
     return f"{file} {what}; {way}"
