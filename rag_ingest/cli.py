@@ -6,6 +6,7 @@ Nothing heavy is imported before a command runs.
 
 from __future__ import annotations
 
+import io
 import logging
 import os
 import sys
@@ -88,6 +89,8 @@ def _options(
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s", stream=sys.stderr)
     logging.getLogger("rag_ingest").setLevel(logging.DEBUG if verbose else logging.WARNING)
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+    if isinstance(sys.stdout, io.TextIOWrapper):  # a terminal whose encoding lacks a letter gets its number
+        sys.stdout.reconfigure(errors="backslashreplace")
 
 
 app.command()(ingest)

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import shlex
+import subprocess
+import sys
 from collections import Counter
 from pathlib import Path
 
@@ -59,6 +62,15 @@ def test_nothing_of_a_status_is_cut_or_broken(capsys: pytest.CaptureFixture[str]
         line.endswith("1 documents: pages were read by textlayer f00, not by layout f01; ingest them again")
         for line in lines
     )
+
+
+def test_a_terminal_whose_encoding_lacks_a_letter_gets_its_number(tmp_path: Path) -> None:
+    text = tmp_path / "a.md"
+    text.write_text("# α and é\n\nWords of β.", encoding="utf-8")
+    command = [sys.executable, "-m", "rag_ingest.cli", "split", str(text)]
+    done = subprocess.run(command, capture_output=True, check=True, env={**os.environ, "PYTHONIOENCODING": "latin-1"})
+    assert "é" in done.stdout.decode("latin-1")
+    assert r"Words of \u03b2." in done.stdout.decode("latin-1")
 
 
 def test_a_command_that_is_advised_can_be_pasted(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
