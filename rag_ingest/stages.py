@@ -46,7 +46,7 @@ class Work:
         todo: page numbers to read.
         done: pages that were read before.
         skip: why no page is to be read: "unchanged", "duplicate" (`same_as` has this content), "moved" (`same_as` had
-            it, and its file is gone), "superseded" (by a later version that is there); else empty.
+            it, and its file is gone), "superseded" (by a later version that is there, or under way); else empty.
         stamp: of the source, as it was found.
     """
 

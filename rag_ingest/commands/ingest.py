@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -48,21 +49,46 @@ def ingest(
     from rag_ingest.config import load_config
 
     options = load_config(config, [*(settings or []), *password_setting(password)], engine=engine, runner=runner)
-    folders = [path for path in paths if Path(path).is_dir()]
-    if sync and not folders:
-        raise ConfigError("--sync needs a folder among the paths: what is gone from it is removed")
-    tell(run_found(_found([paths])[0], db, options, folders if sync else ()), as_json)
+    folders = _folders(paths, db) if sync else []
+    tell(run_found(_found([paths], _if_meant(folders, db))[0], db, options, folders), as_json)
 
 
-def _found(groups: Sequence[Sequence[str]]) -> list[list[Source | Failure]]:
-    """What each group of paths leads to; that nothing is at any of them is a usage error."""
+def _folders(paths: Sequence[str], db: str) -> list[str]:
+    """Those that are synced."""
+    from rag_ingest.runners.vanished import has_vanished
+
+    folders = [path for path in paths if _is_folder(path)]
+    if folders:
+        return folders
+    if gone := [path for path in paths if "://" not in path and has_vanished(str(Path(path).expanduser()))]:
+        raise ConfigError(f"no such folder: {', '.join(gone)}{_if_meant(gone, db)}")
+    raise ConfigError("--sync needs a folder among the paths: what is gone from it is removed")
+
+
+def _is_folder(path: str) -> bool:
+    try:
+        return Path(path).expanduser().is_dir()
+    except OSError:  # it can't be looked at
+        return False
+
+
+def _if_meant(folders: Sequence[str], db: str) -> str:
+    """A disk may be missing: nothing is removed unless it is said."""
+    if not folders:
+        return ""
+    given = " ".join(shlex.quote(folder) for folder in folders)
+    return f"; if it is meant to be, what came from there goes with: rag-ingest remove {given} --db {shlex.quote(db)}"
+
+
+def _found(groups: Sequence[Sequence[str]], what_then: str = "") -> list[list[Source | Failure]]:
+    """What each group of paths leads to; that nothing is at any of them is a usage error, which says `what_then`."""
     from rag_ingest.load.discover import find_sources
 
     found = [list(find_sources(paths)) for paths in groups]
     flat = [item for items in found for item in items]
     if not any(isinstance(item, Source) for item in flat):
         reasons = [f"{item.source}: {item.reason}" for item in flat if isinstance(item, Failure)]
-        raise ConfigError("nothing to ingest: " + "; ".join(reasons))
+        raise ConfigError("nothing to ingest: " + "; ".join(reasons) + what_then)
     return found
 
 

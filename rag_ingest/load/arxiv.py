@@ -79,8 +79,8 @@ class ArxivLoader:
     def sources(self, source: Source) -> Iterator[Source | Failure]:
         """The papers of a dump that the options ask for, in the order of the dump; no paper is read.
 
-        Of a name that stands in the dump twice the last is taken, as tar does, and of a paper the highest version. A
-        source that is one paper of a dump gives itself, whatever the filters say.
+        Of a name that stands in the dump twice the last is taken, as tar does; of a paper all versions, the latest
+        first. A source that is one paper of a dump gives itself, whatever the filters say.
 
         Yields:
             A `Source` a paper; a `Failure` for each member that is refused, and for a dump that can't be read, that
@@ -184,21 +184,27 @@ class ArxivLoader:
         return False
 
     def _wanted(self, archive: str, listing: Listing) -> list[Member]:
-        newest: dict[str, tuple[float, Member]] = {}  # by paper, or by name where that tells no paper
-        left_out = older = 0
+        papers: dict[str, list[Member]] = {}  # by paper, or by name where that tells no paper
+        left_out = 0
         for member in listing.members.values():
             name = id_of_member(member.name)
             if self._selection.narrows and not self._is_wanted(name):
                 left_out += 1
                 continue
-            key, version = (name.paper, name.version or float("inf")) if name else (member.name, 0)
-            before = newest.get(key)
-            older += before is not None
-            if before is None or version > before[0]:
-                newest[key] = version, member
-        wanted = sorted((member for _, member in newest.values()), key=lambda member: member.offset)
-        _tell(archive, listing, len(wanted), left_out, older)
-        return wanted
+            papers.setdefault(name.paper if name else member.name, []).append(member)
+        for versions in papers.values():
+            if len(versions) > 1:
+                versions.sort(key=lambda member: (self._version(member), member.name), reverse=True)
+        _tell(archive, listing, len(papers), left_out, sum(map(len, papers.values())) - len(papers))
+        return [member for versions in sorted(papers.values(), key=_place) for member in versions]
+
+    def _version(self, member: Member) -> int:
+        name = id_of_member(member.name)
+        return int(paper_fields(name, self._record(name)).get("version", 0)) if name else 0
+
+
+def _place(versions: Sequence[Member]) -> int:
+    return versions[0].offset
 
 
 def _tell(archive: str, listing: Listing, wanted: int, left_out: int, older: int) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import logging
+import posixpath
+from collections.abc import Iterable
 from functools import cache, lru_cache
 from pathlib import Path
 
@@ -54,6 +56,23 @@ def find_member(uri: str, max_member_mb: int) -> tuple[str, Member]:
         return archive, member
     refused = listing.refused.get(name)
     raise LoadError(f"{uri}: {refused.reason if refused else listing.damage or 'no such PDF in the dump'}")
+
+
+def missing_members(archive: str, names: Iterable[str], options: ArxivOptions) -> list[str]:
+    """Of these members those that a dump no longer has; none where the dump can't be read to its end, or isn't sound.
+
+    Raises:
+        ConfigError: `arxiv.manifest` can't be read.
+    """
+    try:
+        Manifests(options).check(archive)
+        listing = listing_of(archive, options.max_member_mb)
+    except LoadError:
+        return []
+    if listing.damage or not (listing.members or listing.refused):
+        return []
+    there = {*listing.members, *listing.refused, *(posixpath.normpath(name) for name in listing.refused)}
+    return [name for name in names if name not in there]
 
 
 def member_sha256(uri: str) -> str:

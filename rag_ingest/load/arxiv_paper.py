@@ -15,7 +15,12 @@ _RECORD_ALONE = ("authors", "categories", "abstract", "license", "doi", "journal
 _FIELDS = ("version", "year", "published", *_RECORD_ALONE)
 
 
-def is_told_more(before: Mapping[str, Any], now: Mapping[str, Any]) -> bool:
+def has_record(fields: Mapping[str, Any]) -> bool:
+    """Whether arXiv's metadata had the paper."""
+    return bool(fields.get("arxiv_id")) and any(fields.get(name) for name in _RECORD_ALONE)
+
+
+def is_told_more(before: Mapping[str, Any], now: Mapping[str, Any], *, same_file: bool = True) -> bool:
     """Whether arXiv's metadata says of a paper what is not on record, or says it otherwise.
 
     Never where `now` comes without arXiv's record, or what is on record is of another paper, which has the same PDF:
@@ -24,12 +29,11 @@ def is_told_more(before: Mapping[str, Any], now: Mapping[str, Any]) -> bool:
     Args:
         before: `SourceDocument.metadata` as it was put down.
         now: that of the paper as it was opened.
+        same_file: both are of one file; of two with the same content each has a version of its own.
     """
-    if not now.get("arxiv_id") or before.get("arxiv_id") != now["arxiv_id"]:
+    if not has_record(now) or before.get("arxiv_id") != now["arxiv_id"]:
         return False
-    if not any(now.get(name) for name in _RECORD_ALONE):
-        return False
-    return any(now.get(name) != before.get(name) for name in _FIELDS)
+    return any(now.get(name) != before.get(name) for name in _FIELDS if same_file or name != "version")
 
 
 def paper_title(record: Mapping[str, Any]) -> str:

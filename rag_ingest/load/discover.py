@@ -106,8 +106,12 @@ def _walk(folder: Path) -> Iterator[Source | Failure]:
             continue
         if entry.is_dir(follow_symlinks=False):
             yield from _walk(Path(entry.path))
-        elif (media := media_by_suffix(entry.name)) and entry.is_file():
-            yield Source(entry.path, media, stamp_of(entry.stat()))
+        elif media := media_by_suffix(entry.name):
+            try:
+                if entry.is_file():
+                    yield Source(entry.path, media, stamp_of(entry.stat()))
+            except OSError as error:
+                yield _failure(entry.path, f"can't be read: {one_line(error)}")
 
 
 def _find_remote(url: str) -> Iterator[Source | Failure]:

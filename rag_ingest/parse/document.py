@@ -179,11 +179,16 @@ def _marked_pages(lines: Lines) -> tuple[PageSpan, ...]:
     return tuple(PageSpan(lines.page_numbers[i], Span(lines.starts[i], end)) for i, end in zip(at, ends, strict=False))
 
 
+def file_stem(source: str) -> str:
+    """The title of a document whose file and text tell none."""
+    return PurePosixPath(unquote(urlsplit(source).path)).stem
+
+
 def _title(
     given: str, root: RawBlock | None, markdown: str, blocks: Sequence[RawBlock], source: str, paper: bool
 ) -> str:
     given = " ".join(given.split())
-    stem = PurePosixPath(unquote(urlsplit(source).path)).stem
+    stem = file_stem(source)
     if given and given != stem and not _NO_TITLE.fullmatch(given):
         return given
     first = root.title if root else ""

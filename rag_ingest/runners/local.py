@@ -4,29 +4,28 @@ A run that was killed at any moment and started again gives the rows of one clea
 Markdown goes to the ledger soon after it was read; documents' chunks go in one commit; their `documents` rows are last.
 
     planning   what is left to do for a document        commit_group   documents that are written together
-    page_log   pages into the ledger                    writer         all of it for what the stages yield
+    page_log   pages into the ledger                    giving_way     documents of which another version is found
+    vanished   what is gone from its folder or dump     writer         all of it for what the stages yield
 """
 
 from __future__ import annotations
 
 import logging
-import os
 import time
 from collections.abc import Iterable
 from dataclasses import asdict
 from pathlib import Path
 
 from rag_ingest.errors import StoreError
-from rag_ingest.load.discover import find_sources
-from rag_ingest.load.member_uri import file_of
 from rag_ingest.pipeline import Paths, Pipeline
 from rag_ingest.report import DocumentReport, EngineChosen, IngestReport, Waiting
+from rag_ingest.runners.vanished import vanished
 from rag_ingest.runners.writer import Progress, Writer
 from rag_ingest.store.figure_files import FigureFiles
 from rag_ingest.store.knowledge_base import KnowledgeBase
 from rag_ingest.store.lease import lease
 from rag_ingest.store.run_configs import RunConfig, RunConfigs
-from rag_ingest.types import Source
+from rag_ingest.store.schema import DocumentRecord
 
 log = logging.getLogger(__name__)
 
@@ -41,7 +40,8 @@ def run(pipeline: Pipeline, paths: Paths, db: str, progress: Progress, sync: Ite
         paths: what to read.
         db: folder of the knowledge base, or a URI that LanceDB knows.
         progress: is told what happens.
-        sync: folders; what came from a file in them that is gone is removed at the end, but for its pages.
+        sync: folders; what came from a file in them that is gone, or from a dump that no longer has it, is removed at
+            the end, but for its pages; versions that had given way to it are read.
 
     Raises:
         ConfigError: a wrong option, engine or model, before the first page.
@@ -65,9 +65,11 @@ def run(pipeline: Pipeline, paths: Paths, db: str, progress: Progress, sync: Ite
     ):
         _remember(pipeline, db)
         try:
-            Writer(pipeline, kb, report, progress, held.check).run(paths)
-            held.check()
-            _remove_vanished(kb, sync, report, progress)  # behind it: a file that only moved is known again before
+            writer = Writer(pipeline, kb, report, progress, held.check)
+            writer.run(paths)
+            if folders := list(sync):
+                held.check()
+                writer.read_again(_remove_vanished(pipeline, kb, folders, report, progress))  # last: files may move
         except KeyboardInterrupt:
             report.interrupted = True
         report.left_out += pipeline.left_out
@@ -79,22 +81,21 @@ def run(pipeline: Pipeline, paths: Paths, db: str, progress: Progress, sync: Ite
 
 
 def _remove_vanished(
-    kb: KnowledgeBase, folders: Iterable[str | Path], report: IngestReport, progress: Progress
-) -> None:
-    """Sources in these folders whose file is gone. A folder without any source is left alone: a disk may be missing."""
-    roots = [Path(os.path.normpath(Path(folder).expanduser().absolute())) for folder in folders]
-    roots = [root for root in roots if any(isinstance(found, Source) for found in find_sources([root]))]
-    if not roots:
-        return
-    gone = []
-    for record in kb.documents():
-        file = Path(file_of(record.source))
-        if "://" not in record.source and any(file.is_relative_to(root) for root in roots) and not file.exists():
-            gone.append(record.source)
-    for record in kb.remove(gone, keep_pages=True):
+    pipeline: Pipeline,
+    kb: KnowledgeBase,
+    folders: Iterable[str | Path],
+    report: IngestReport,
+    progress: Progress,
+) -> list[DocumentRecord]:
+    """Removes what vanished; returns the documents that had given way to some of that, and are found again now."""
+    failed = {failure.source for failure in report.failures}
+    gone = vanished(kb.documents(metadata=False), folders, failed, pipeline.config.arxiv)
+    removed = kb.remove(gone, keep_pages=True) if gone else []
+    for record in removed:
         done = DocumentReport(record.source, record.doc_id, record.title, "removed")
         report.add(done)
         progress(done)
+    return kb.versions({record.work for record in removed}).waiting()
 
 
 def _remember(pipeline: Pipeline, db: str) -> None:

@@ -4,21 +4,21 @@ from __future__ import annotations
 
 import hashlib
 import threading
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 from rag_ingest.errors import LoadError
 from rag_ingest.load.arxiv_dumps import member_sha256
 from rag_ingest.load.arxiv_paper import is_told_more
 from rag_ingest.load.fetch import content_id
 from rag_ingest.load.member_uri import file_of, split_member
+from rag_ingest.runners.vanished import has_vanished
 from rag_ingest.stages import Work, all_pages
 from rag_ingest.store.knowledge_base import KnowledgeBase
-from rag_ingest.store.schema import source_key
+from rag_ingest.store.schema import DocumentRecord, source_key
+from rag_ingest.store.versions import Versions
 from rag_ingest.types import Source, SourceDocument
 
-__all__ = ["Planner", "work_of"]
+__all__ = ["Planner", "row_of"]
 
 
 class Planner:
@@ -34,7 +34,8 @@ class Planner:
     def __init__(self, kb: KnowledgeBase, marks: tuple[str, str, str]) -> None:
         self._kb = kb
         self._marks = marks
-        self._under_way: dict[str, str] = {}  # doc_id -> the source that stands for it, until it is written
+        self._under_way: dict[str, DocumentRecord] = {}  # by doc_id: what stands for it, until it is written
+        self._giving_way: dict[str, DocumentRecord] = {}  # by source: what may be read after all, until it is settled
         self._lock = threading.Lock()
         self._done = {_mark(source, stamp) for source, stamp in kb.stamped(*marks) if stamp}
 
@@ -43,26 +44,42 @@ class Planner:
         return bool(source.stamp) and _mark(source_key(source.uri), source.stamp) in self._done
 
     def __call__(self, document: SourceDocument) -> Work:
-        """Of several sources with one content the first is read; the others only get their row."""
+        """Of several sources with one content the first is read; the others only get their row.
+
+        So do documents that give way to another of their work, be it that one is only under way.
+        """
         source, doc_id = document.source, document.doc_id
         if self._kb.is_current(source, doc_id, *self._marks, retry_failed=True) and not self._is_told_more(document):
             return Work(document, (), skip="unchanged")
-        if self._kb.later_version(*work_of(document.metadata)):
+        row = row_of(Work(document, ()))
+        if self._gives_way(row):
+            with self._lock:
+                self._giving_way[source] = row
             return Work(document, (), skip="superseded")
         with self._lock:
             first = self._under_way.get(doc_id)
         if first is not None:
-            return Work(document, (), skip="duplicate", same_as=first)
+            return Work(document, (), skip="duplicate", same_as=first.source)
         owners = [o for o in self._kb.owners(doc_id, *self._marks) if o.source != source_key(source)]
-        owners = [o for o in owners if not is_told_more(o.metadata, document.metadata)]
+        owners = [o for o in owners if not is_told_more(o.metadata, document.metadata, same_file=False)]
         if (owner := next((o for o in owners if _still_has(o.source, doc_id)), None)) is not None:
             return Work(document, (), skip="duplicate", same_as=owner.source)
-        if (owner := next((o for o in owners if not Path(file_of(o.source)).exists()), None)) is not None:
+        if (owner := next((o for o in owners if has_vanished(file_of(o.source))), None)) is not None:
             return Work(document, (), skip="moved", same_as=owner.source)
         with self._lock:
-            self._under_way[doc_id] = source
+            self._under_way[doc_id] = row
         done = self._kb.done_pages(doc_id, self._marks[0])
         return Work(document, tuple(n for n in all_pages(document).todo if n not in done), done)
+
+    def _gives_way(self, row: DocumentRecord) -> bool:
+        """Whether another document of its work is there, or under way, and found instead."""
+        if not row.work:
+            return False
+        with self._lock:
+            held = (*self._under_way.values(), *self._giving_way.values())
+            under_way = [other for other in held if other.work == row.work]
+        found = Versions(under_way).superseder(row) or self._kb.versions([row.work]).superseder(row)
+        return found is not None
 
     def _is_told_more(self, document: SourceDocument) -> bool:
         """Whether its chunks lack what is known of the paper by now; they are made again from the ledger."""
@@ -70,6 +87,11 @@ class Planner:
             return False
         found = self._kb.document_for(document.source)
         return found is not None and is_told_more(found.metadata, document.metadata)
+
+    def settled(self, source: str) -> None:
+        """Whether a document gives way is known by now; one that doesn't will be asked about again."""
+        with self._lock:
+            self._giving_way.pop(source, None)
 
     def written(self, doc_id: str) -> None:
         """A document is in the knowledge base now, or has failed: later ones of its content find it there, or try."""
@@ -82,10 +104,20 @@ def _mark(source: str, stamp: str) -> bytes:
     return hashlib.blake2b(f"{source}\0{stamp}".encode("utf-8", "surrogatepass"), digest_size=12).digest()
 
 
-def work_of(metadata: Mapping[str, Any]) -> tuple[str, int]:
-    """(what all versions of a paper share, its version), as `DocumentRecord` has them; ("", 0) where unknown."""
-    paper, version = metadata.get("arxiv_id"), metadata.get("version")
-    return (f"arXiv:{paper}", version) if isinstance(paper, str) and isinstance(version, int) else ("", 0)
+def row_of(work: Work) -> DocumentRecord:
+    """A document's row, but for what is made of its content."""
+    document = work.document
+    paper, version = document.metadata.get("arxiv_id"), document.metadata.get("version")
+    return DocumentRecord(
+        source=document.source,
+        doc_id=document.doc_id,
+        title=document.title,
+        page_count=document.page_count,
+        metadata=dict(document.metadata),
+        work=f"arXiv:{paper}" if isinstance(paper, str) else "",
+        version=version if isinstance(version, int) else 0,
+        stamp=work.stamp,
+    )
 
 
 def _still_has(source: str, doc_id: str) -> bool:

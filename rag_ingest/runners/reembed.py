@@ -25,6 +25,7 @@ from rag_ingest.store.lease import lease
 from rag_ingest.store.next_tables import NextTables, same_vectors, unrecorded
 from rag_ingest.store.run_configs import RunConfig, RunConfigs
 from rag_ingest.store.schema import DocumentRecord, Identity
+from rag_ingest.store.versions import shared
 from rag_ingest.types import Failure, PageMarkdown, SourceDocument
 
 __all__ = ["ReembedReport", "run"]
@@ -221,7 +222,7 @@ class _Reembedding:
         if row is None:
             return
         for sharer in sharers:
-            theirs = replace(row, source=sharer.source, stamp=sharer.stamp)
+            theirs = shared(sharer, row)
             if sharer.state == "failed":
                 theirs = replace(theirs, state="failed", stage=sharer.stage, error=sharer.error)
             self._made.share_document(theirs)

@@ -13,14 +13,16 @@ from rag_ingest.pipeline import Paths, Pipeline
 from rag_ingest.report import DocumentOutcome, DocumentReport, IngestReport
 from rag_ingest.runners.ahead import ahead
 from rag_ingest.runners.commit_group import CommitGroup, Ready
+from rag_ingest.runners.copies import row_of_copy
+from rag_ingest.runners.giving_way import GivingWay, found_again
 from rag_ingest.runners.made import made_of
 from rag_ingest.runners.page_log import PageLog
-from rag_ingest.runners.planning import Planner, work_of
-from rag_ingest.stages import PageResult, Work, collect
+from rag_ingest.runners.planning import Planner, row_of
+from rag_ingest.stages import Known, PageResult, Work, collect
 from rag_ingest.store.chunks import DocumentChunks
 from rag_ingest.store.knowledge_base import KnowledgeBase
 from rag_ingest.store.schema import DocumentRecord, source_key
-from rag_ingest.types import Document, Failure, PageMarkdown
+from rag_ingest.types import Document, Failure, PageMarkdown, Source
 
 __all__ = ["Progress", "Writer"]
 
@@ -53,23 +55,40 @@ class Writer:
         self._planner = Planner(kb, self._marks)
         self._pages = PageLog(kb, self._marks[0], pipeline.engine.name, check)
         self._group = CommitGroup(kb, self._pages.flush, self._written, self._not_written)
+        self._giving_way = GivingWay(kb, self._group.flush, check, self._planner.settled, self._done)
         self._dumps: set[str] = set()  # of which papers came
         self._stamps: dict[str, str] = {}  # of files that were written again with the same content
 
     def run(self, paths: Paths) -> None:
         """Reads and writes everything; what is ready is written, whatever ends it."""
+        self._read(paths, self._planner.is_known)
+        self._read_back()
+        self._forget_mended(paths)
+
+    def read_again(self, records: Sequence[DocumentRecord]) -> None:
+        """Reads what has to be found from now on; one that is not where it was stays as it is on record."""
+        found = found_again((record.source, record.stamp) for record in records)
+        self._read([item for item in found if not isinstance(item, Failure)], _none)
+        self._read_back()
+
+    def _read_back(self) -> None:
+        """What was to give way to something that failed; each time at least the first one is settled for good."""
+        while back := self._giving_way.taken_back():
+            self._read(back, _none)
+
+    def _read(self, paths: Paths, known: Known) -> None:
         try:
-            with closing(self._stream(paths)) as items:
+            with closing(self._stream(paths, known)) as items:
                 for item in items:
                     self._source_failed(item) if isinstance(item, Failure) else self._document_read(*item)
         finally:
             self._group.flush()
+            self._giving_way.settle()
             self._restamp()
-        self._forget_mended(paths)
 
-    def _stream(self, paths: Paths) -> Generator[tuple[Work, list[PageResult]] | Failure]:
+    def _stream(self, paths: Paths, known: Known) -> Generator[tuple[Work, list[PageResult]] | Failure]:
         pages_ahead = 2 * max(4, self._pipeline.engine.batch_size)
-        pages = ahead(self._pipeline.read(paths, self._planner, self._planner.is_known), pages_ahead)
+        pages = ahead(self._pipeline.read(paths, self._planner, known), pages_ahead)
         results = self._pages.through(self._pipeline.recognize(pages), self._seen)
         with closing(pages), closing(results):
             yield from collect(results)
@@ -81,7 +100,7 @@ class Writer:
 
     def _source_failed(self, failure: Failure) -> None:
         """Records a source that gave no document; a path that leads nowhere is only reported."""
-        if "://" in failure.source or Path(file_of(failure.source)).is_file():
+        if "://" in failure.source or _is_file(file_of(failure.source)):
             self._check()
             self._kb.write_source_failure(failure)
         self._report.failures.append(failure)
@@ -107,7 +126,7 @@ class Writer:
         elif work.skip in ("duplicate", "moved"):
             self._share(work)
         elif work.skip == "superseded":
-            self._supersede(work)
+            self._giving_way.add(work)
         else:
             failed = [r for r in results if isinstance(r, Failure)]
             self._report.failures.extend(failed)
@@ -126,34 +145,19 @@ class Writer:
         owners = {owner.source: owner for owner in self._kb.owners(document.doc_id, *self._marks)}
         owner = owners.get(source_key(work.same_as))
         if owner is None:
+            first = self._kb.document_for(work.same_as)
+            if first is not None and first.state == "superseded":  # by a version of the other's work
+                self._giving_way.give_back(work)
+                return
             reason = f"same content as {work.same_as}, which failed"
             self._source_failed(Failure(document.source, None, "load", reason, document.doc_id))
             return
         self._check()
-        self._kb.share_document(replace(owner, source=document.source, stamp=work.stamp))
+        self._kb.share_document(row_of_copy(work, owner))
         if work.skip == "moved":
             self._kb.remove([owner.source], keep_pages=True)
         outcome: DocumentOutcome = "moved" if work.skip == "moved" else "duplicate"
         self._done(DocumentReport(document.source, document.doc_id, document.title, outcome))
-
-    def _supersede(self, work: Work) -> None:
-        """An earlier version of what is there: only its row is written."""
-        document = work.document
-        name, version = work_of(document.metadata)
-        record = DocumentRecord(
-            source=document.source,
-            doc_id=document.doc_id,
-            title=document.title,
-            page_count=document.page_count,
-            state="superseded",
-            metadata=dict(document.metadata),
-            work=name,
-            version=version,
-            stamp=work.stamp,
-        )
-        self._check()
-        self._kb.share_document(record)
-        self._done(DocumentReport(document.source, document.doc_id, document.title, "superseded"))
 
     def _prepare(self, work: Work, pages: Sequence[PageMarkdown], failed: Sequence[Failure]) -> None:
         """Parses, splits and embeds one document, and puts it to those that wait to be written."""
@@ -203,12 +207,9 @@ class Writer:
             self._done(report)
 
     def _record(self, document: Document, work: Work, failed: Sequence[Failure], chunks: int) -> DocumentRecord:
-        name, version = work_of(document.metadata)
-        return DocumentRecord(
-            source=document.source,
-            doc_id=document.doc_id,
+        return replace(
+            row_of(work),
             title=document.title,
-            page_count=work.document.page_count,
             state="partial" if failed else "done",
             engine=self._pipeline.engine.name,
             ocr_fingerprint=self._marks[0],
@@ -216,14 +217,23 @@ class Writer:
             embedder=self._marks[2],
             chunk_count=chunks,
             metadata=dict(document.metadata),
-            work=name,
-            version=version,
-            stamp=work.stamp,
         )
 
     def _done(self, document: DocumentReport) -> None:
         self._report.add(document)
         self._progress(document)
+
+
+def _none(source: Source) -> bool:
+    """Opens everything."""
+    return False
+
+
+def _is_file(path: str) -> bool:
+    try:
+        return Path(path).is_file()
+    except OSError:  # it can't be looked at
+        return False
 
 
 def _report(

@@ -6,15 +6,14 @@ The chunks of many documents come in one commit, which puts what they leave behi
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from rag_ingest.errors import StoreError
 from rag_ingest.store.gone import GONE, gone_rows, sweep
 from rag_ingest.store.metadata_lines import metadata_lines
-from rag_ingest.store.node_metadata import node_metadata
+from rag_ingest.store.node_metadata import node_metadata, renamed_metadata
 from rag_ingest.store.paper import paper_values
 from rag_ingest.store.placing import figure_row, sides_of
 from rag_ingest.store.schema import (
@@ -73,8 +72,9 @@ class Chunks:
         for document in documents:
             self._check(document)
             wider = wider_texts(document.chunks)
+            known, paper = _known(document.record)
             for chunk, vector, wide in zip(document.chunks, document.vectors, wider, strict=True):
-                row = _to_row(chunk, document.record)
+                row = _to_row(chunk, known, paper)
                 row |= {"wider_text": searchable(wide), "metadata_lines": metadata_lines(row["metadata"])}
                 before = rows.get(row["id"])
                 if before is not None and (before["doc_id"], before["search_text"]) != (
@@ -117,16 +117,16 @@ class Chunks:
             sweep(self.table)
         return changes
 
-    def rename_source(self, doc_id: str, source: str) -> int:
-        """Gives a document's chunks another source; returns how many."""
+    def rename(self, doc_id: str, record: DocumentRecord) -> int:
+        """Gives a content's chunks the source, title and paper of another document that has it; returns how many."""
         import pyarrow as pa
         from lancedb.expr import col, lit
 
         rows = self.table.search().where(col("doc_id") == lit(doc_id)).limit(None).to_arrow().to_pylist()
+        known, paper = _known(record)
         for row in rows:
-            node = json.loads(row["metadata"]["_node_content"])
-            node["metadata"]["source"] = row["source"] = row["metadata"]["source"] = source_key(source)
-            row["metadata"]["_node_content"] = json.dumps(node, ensure_ascii=False)
+            row |= known
+            row["metadata"] = renamed_metadata(row["metadata"], known["title"], known["source"], paper)
             row["metadata_lines"] = metadata_lines(row["metadata"])
         if rows:
             upsert(self.table, "id", pa.Table.from_pylist(rows, schema=self.table.schema))
@@ -173,17 +173,14 @@ def _equal(before: pa.Table, rows: pa.Table) -> bool:
     return bool(np.allclose(old, new, rtol=0, atol=_SAME_VECTOR))
 
 
-def _to_row(chunk: Chunk, record: DocumentRecord) -> dict[str, Any]:
-    source, title = source_key(record.source), storable(record.title)
-    paper = paper_values(record.metadata)
+def _to_row(chunk: Chunk, known: Mapping[str, Any], paper: Mapping[str, Any]) -> dict[str, Any]:
     chunk = _storable_chunk(chunk)
     return {
         "id": chunk.chunk_id,
         "doc_id": chunk.doc_id,
         "text": chunk.text,
         "context": chunk.context,
-        "title": title,
-        "source": source,
+        **known,
         "search_text": searchable(chunk.embed_text),
         "page_lines": _lines(map(str, chunk.pages)),
         "heading_lines": _lines(chunk.headings),
@@ -204,12 +201,20 @@ def _to_row(chunk: Chunk, record: DocumentRecord) -> dict[str, Any]:
         "bboxes": [{"page": page} | sides_of(box) for page, box in chunk.bboxes],
         "figures": [figure_row(figure) for figure in chunk.figures],
         **{name: chunk.metadata.get(name) for name in (*WITNESS_COLUMNS, "verdict")},
+        "metadata": node_metadata(chunk, title=known["title"], source=known["source"], paper=paper),
+    }
+
+
+def _known(record: DocumentRecord) -> tuple[dict[str, Any], dict[str, Any]]:
+    """What all chunks of a document say of it: columns, and what nodes have of the paper."""
+    paper = paper_values(record.metadata)
+    columns = {
+        "title": storable(record.title),
+        "source": source_key(record.source),
         **{name: paper[name] for name in (*PAPER_COLUMNS, "year", "version")},
         "category_lines": _lines(paper["categories"]),
-        "metadata": node_metadata(
-            chunk, title=title, source=source, paper={**paper, "categories": " ".join(paper["categories"])}
-        ),
     }
+    return columns, {**paper, "categories": " ".join(paper["categories"])}
 
 
 def _storable_chunk(chunk: Chunk) -> Chunk:

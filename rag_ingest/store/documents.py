@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from rag_ingest.store.schema import DocumentRecord, documents_schema, source_key, storable
 from rag_ingest.store.tables import fetch, never_alone, upsert
 from rag_ingest.store.trouble import never_stranded
+from rag_ingest.store.versions import Versions, is_there, rank
 from rag_ingest.types import Failure
 
 if TYPE_CHECKING:
@@ -63,7 +64,7 @@ class Documents:
         return self._where(col("work").isin(wanted)) if wanted else []
 
     def stamped(self, ocr_fingerprint: str, split_fingerprint: str, embedder: str) -> Iterator[tuple[str, str]]:
-        """(source, stamp) of everything that was done in full by these marks."""
+        """(source, stamp) of everything that was done in full by these marks, or gave way to what is there."""
         from lancedb.expr import col, lit
 
         done = (
@@ -75,6 +76,27 @@ class Documents:
         query = self.table.search().where(done).select(["source", "stamp"]).limit(None)
         for batch in query.to_batches():
             yield from zip(batch["source"].to_pylist(), batch["stamp"].to_pylist(), strict=True)
+        yield from self._given_way()
+
+    def _given_way(self) -> Iterator[tuple[str, str]]:
+        """Of documents that gave way to another that is there; reads all works, if there are such documents at all."""
+        import pyarrow as pa
+        import pyarrow.compute as pc
+        from lancedb.expr import col, lit
+
+        columns = ["source", "doc_id", "state", "chunk_count", "work", "version", "stamp"]
+        gave_way = self._where(col("state") == lit("superseded"), columns)
+        if not gave_way:
+            return
+        works = pa.array({record.work for record in gave_way}, pa.string())
+        found: dict[str, DocumentRecord] = {}
+        for batch in self.table.search().where(col("work") != lit("")).select(columns).limit(None).to_batches():
+            for row in batch.filter(pc.is_in(batch["work"], works)).to_pylist():
+                record = _to_record(row)
+                if is_there(record) and (record.work not in found or rank(found[record.work]) < rank(record)):
+                    found[record.work] = record
+        versions = Versions(found.values())
+        yield from ((record.source, record.stamp) for record in gave_way if versions.superseder(record))
 
     def restamp(self, stamps: Mapping[str, str]) -> int:
         """Gives sources another stamp, in one commit; returns how many rows changed."""
@@ -98,8 +120,8 @@ class Documents:
         found = [_to_record(row) for batch in query.to_batches(BATCH_ROWS) for row in batch.to_pylist()]
         return sorted(found, key=lambda document: document.source)
 
-    def _where(self, where: Expr) -> list[DocumentRecord]:
-        found = [_to_record(row) for row in fetch(self.table, where, documents_schema().names)]
+    def _where(self, where: Expr, columns: Sequence[str] = ()) -> list[DocumentRecord]:
+        found = [_to_record(row) for row in fetch(self.table, where, list(columns) or documents_schema().names)]
         return sorted(found, key=lambda document: document.source)
 
     def write(self, records: Sequence[DocumentRecord]) -> int:
@@ -147,5 +169,5 @@ def _to_row(record: DocumentRecord) -> dict[str, Any]:
 
 def _to_record(row: Mapping[str, Any]) -> DocumentRecord:
     later = {"work": row["work"] or "", "stamp": row["stamp"] or "", "version": row["version"] or 0}  # null in old rows
-    same = {name: sys.intern(row[name]) for name in _FEW_VALUES}
+    same = {name: sys.intern(row[name]) for name in _FEW_VALUES if name in row}
     return DocumentRecord(**{**row, **same, "metadata": json.loads(row.get("metadata") or "{}"), **later})

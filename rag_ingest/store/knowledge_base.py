@@ -31,6 +31,7 @@ from rag_ingest.store.status import Marks, Status, read_status
 from rag_ingest.store.tables import connect, foreign_errors, no_chunks, no_knowledge_base, open_table, open_tables
 from rag_ingest.store.trouble import damage
 from rag_ingest.store.upkeep import Upkeep
+from rag_ingest.store.versions import Versions
 from rag_ingest.types import Chunk, Failure, PageMarkdown, PlacedFigure, SearchHit
 
 if TYPE_CHECKING:
@@ -202,7 +203,7 @@ class KnowledgeBase:
         if found is None or found.state == "failed" or (retry_failed and found.state == "partial"):
             return False
         if found.state == "superseded":
-            return found.doc_id == doc_id and self.later_version(found.work, found.version) is not None
+            return found.doc_id == doc_id and self.versions([found.work]).superseder(found) is not None
         have = (found.doc_id, found.ocr_fingerprint, found.split_fingerprint, found.embedder)
         return have == (doc_id, ocr_fingerprint, split_fingerprint, embedder)
 
@@ -223,19 +224,19 @@ class KnowledgeBase:
             found = [d for d in self._documents.of_contents([doc_id]) if d.state in ("done", "partial")]
         return [d for d in found if (d.ocr_fingerprint, d.split_fingerprint, d.embedder) == marks]
 
-    def later_version(self, work: str, version: int) -> DocumentRecord | None:
-        """A document that is a later version of this work, the latest there is."""
-        if not work or not version:
-            return None
+    def versions(self, works: Iterable[str]) -> Versions:
+        """The documents of these works, by which it is told who gives way to whom."""
         with foreign_errors(f"{self.uri}: documents can't be read"):
-            known = self._documents.of_works([work])
-        later = [d for d in known if d.version > version and (d.chunk_count or d.state in ("done", "partial"))]
-        return max(later, key=lambda record: record.version, default=None)
+            return Versions(self._documents.of_works(works))
 
     def share_document(self, record: DocumentRecord) -> None:
         """Writes the row of a source whose content is here already, or superseded; what it held before goes."""
+        self.share_documents([record])
+
+    def share_documents(self, records: Sequence[DocumentRecord]) -> None:
+        """Writes such rows in one commit."""
         with foreign_errors(f"{self.uri}: documents can't be written"):
-            self._wrote(*self._replacing.share(record))
+            self._wrote(*self._replacing.share(records))
 
     def replace_document(self, record: DocumentRecord, chunks: Sequence[Chunk], vectors: NDArray[np.float32]) -> None:
         """Makes these the document's only chunks, in one commit, then writes its row; see `replace_documents`."""

@@ -15,7 +15,12 @@ __all__ = ["meant_by"]
 _HASH = re.compile(r"[0-9a-f]{8,64}")
 """A doc_id, or at least eight digits of its beginning."""
 
-_ARXIV = re.compile(r"(?:arxiv:)?(?P<paper>[a-z.-]+/\d{7}|\d{4}\.\d{4,5})(?:v(?P<version>\d+))?", re.IGNORECASE)
+_ARXIV = re.compile(
+    r"(?:arxiv:|(?:https?://)?(?:www\.|export\.)?arxiv\.org/(?:abs|pdf|html)/)?"
+    r"(?:(?P<archive>[a-z-]+)(?:\.[a-z-]+)?/(?P<old>\d{7})|(?P<new>\d{4}\.\d{4,5}))(?:v(?P<version>\d+))?(?:\.pdf)?",
+    re.IGNORECASE,
+)
+"""An identifier, or the address of its page; a subject class (`math.GT/0309136`) is no part of it."""
 
 
 def meant_by(name: str, records: Iterable[DocumentRecord]) -> list[DocumentRecord]:
@@ -23,7 +28,7 @@ def meant_by(name: str, records: Iterable[DocumentRecord]) -> list[DocumentRecor
 
     Args:
         name: a source as it stands in `documents`, or a path to it; a folder, for all in it; a doc_id or at least its
-            first eight digits; an arXiv id, for all versions or the one named.
+            first eight digits; an arXiv id, or the address of its page, for all versions or the one named.
         records: all there are.
 
     Raises:
@@ -39,7 +44,7 @@ def meant_by(name: str, records: Iterable[DocumentRecord]) -> list[DocumentRecor
     if not found and _HASH.fullmatch(name.lower()):
         found = [record for record in records if record.doc_id.startswith(name.lower())]
     if not found and (paper := _ARXIV.fullmatch(name)):
-        work, version = f"arXiv:{paper['paper']}", paper["version"]
+        work, version = f"arXiv:{paper['new'] or '/'.join(paper.group('archive', 'old'))}", paper["version"]
         found = [r for r in records if r.work.lower() == work.lower() and (not version or r.version == int(version))]
     if not found:
         raise ConfigError(f"no document {name!r} is in the knowledge base{_nearest(name, records)}")

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
     from llama_index.core.schema import TextNode
 
-__all__ = ["chunk_to_node", "figure_json", "known_metadata", "metadata_type", "node_metadata"]
+__all__ = ["chunk_to_node", "figure_json", "known_metadata", "metadata_type", "node_metadata", "renamed_metadata"]
 
 _TEXTS = ("context", "title", "source", "headings", "pages", "kinds", "oversize")
 _KNOWN_TEXTS = ("verdict", *PAPER_COLUMNS, "categories", "bboxes", "figures")
@@ -54,6 +54,24 @@ def node_metadata(
     return dict(node_to_metadata_dict(node, remove_text=False, flat_metadata=True))
 
 
+def renamed_metadata(struct: Mapping[str, Any], title: str, source: str, paper: Mapping[str, Any]) -> dict[str, Any]:
+    """The same value of the struct with another title, source and paper, as `node_metadata` would have made it."""
+    node = json.loads(struct["_node_content"])
+    before: dict[str, Any] = node["metadata"] | {"title": title, "source": source}
+    last = {name: before[name] for name in ("bboxes", "figures") if name in before}
+    metadata = {name: value for name, value in before.items() if name not in paper and name not in last}
+    metadata |= _told(paper) | last
+    for hidden in ("excluded_embed_metadata_keys", "excluded_llm_metadata_keys"):
+        node[hidden] = [name for name in metadata if name in node[hidden] or name not in before]
+    node["metadata"] = metadata
+    own = {name: metadata.get(name) for name in ("title", "source", *paper)}
+    return {**struct, **own, "_node_content": json.dumps(node, ensure_ascii=False)}
+
+
+def _told(paper: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in paper.items() if value not in (None, "", [])}
+
+
 def chunk_to_node(
     chunk: Chunk, *, title: str, source: str, paper: Mapping[str, Any] = MappingProxyType({})
 ) -> TextNode:
@@ -85,7 +103,7 @@ def known_metadata(chunk: Chunk, paper: Mapping[str, Any]) -> dict[str, Any]:
     where no crop was kept) and `bbox`.
     """
     known: dict[str, Any] = {name: chunk.metadata[name] for name in _READING if name in chunk.metadata}
-    known |= {name: value for name, value in paper.items() if value not in (None, "", [])}
+    known |= _told(paper)
     if chunk.bboxes:
         known["bboxes"] = json.dumps([[page, *(round(side, 1) for side in box)] for page, box in chunk.bboxes])
     if chunk.figures:

@@ -15,6 +15,7 @@ from rag_ingest.store.documents import Documents
 from rag_ingest.store.figure_files import FigureFiles
 from rag_ingest.store.ledger import Ledger
 from rag_ingest.store.schema import DocumentRecord, source_key
+from rag_ingest.store.versions import Versions, is_there, rank, superseded
 
 __all__ = ["Replacing"]
 
@@ -29,24 +30,31 @@ class Replacing:
         self._figures = figures
 
     def replace(self, documents: Sequence[DocumentChunks]) -> tuple[int, int]:
-        """Makes these all there is of their sources; of versions of one work only the latest has chunks."""
+        """Makes these all there is of their sources; of the documents of one work only one has chunks."""
         versions = self._versions([document.record for document in documents])
-        latest = [document for document in documents if not versions.has_later(document.record)]
-        records = [document.record for document in latest]
-        earlier = [d.record for d in documents if versions.has_later(d.record)] + versions.known_earlier(records)
+        latest = [document for document in documents if not versions.superseder(document.record)]
+        records, earlier = [document.record for document in latest], versions.earlier()
         doc_ids = {record.doc_id for record in records}
         sources = [record.source for record in (*records, *earlier)]
         opened = self._open(sources, {record.source: record for record in records})
         left, renamed = self._left_behind(sources, doc_ids)
         changed = self._chunks.replace(self._chunks.rows(latest), doc_ids | left)
-        return renamed + int(changed), opened + self._documents.write([*records, *map(superseded, earlier)])
+        rows = [*records, *map(superseded, earlier), *versions.copies()]
+        return renamed + int(changed), opened + self._documents.write(rows)
 
-    def share(self, record: DocumentRecord) -> tuple[int, int]:
-        """Writes the row of a source that has no chunks of its own; what it held before goes."""
-        opened = self._open([record.source], {record.source: record})
-        left, renamed = self._left_behind([record.source], {record.doc_id} if record.chunk_count else set())
+    def share(self, records: Sequence[DocumentRecord]) -> tuple[int, int]:
+        """Writes rows of sources that have no chunks of their own; what these held before goes."""
+        versions = self._versions([record for record in records if is_there(record)])
+        earlier = versions.earlier()
+        giving_way = _keys(earlier)
+        records = [record for record in records if source_key(record.source) not in giving_way]
+        sources = [record.source for record in (*records, *earlier)]
+        opened = self._open(sources, {record.source: record for record in records})
+        left, renamed = self._left_behind(sources, {record.doc_id for record in records if record.chunk_count})
         changed = self._chunks.replace(self._chunks.rows([]), left) if left else False
-        return renamed + int(changed), opened + self._documents.write([record])
+        renamed += sum(self._is_named_anew(record) for record in records if record.chunk_count and record.work)
+        rows = [*records, *map(superseded, earlier), *versions.copies()]
+        return renamed + int(changed), opened + self._documents.write(rows)
 
     def remove(self, records: Sequence[DocumentRecord], *, keep_pages: bool) -> tuple[int, int]:
         """Removes sources: chunks, then pages and crops, then rows, so that a half removed one can be named again.
@@ -73,50 +81,35 @@ class Replacing:
         changing = [row for row in rows if _marks(row) != _marks(coming.get(row.source)) and _marks(row)[1]]
         return self._documents.write([replace(row, split_fingerprint="", stamp="") for row in changing])
 
-    def _versions(self, records: Sequence[DocumentRecord]) -> _Versions:
+    def _versions(self, records: Sequence[DocumentRecord]) -> Versions:
+        """Of the works of what is to be written, and of what is there."""
         own = _keys(records)
-        works = {record.work for record in records if record.version}
-        known = [d for d in self._documents.of_works(works) if d.version and d.source not in own]
-        return _Versions(records, [d for d in known if d.chunk_count])
+        known = self._documents.of_works({record.work for record in records})
+        return Versions([*records, *(d for d in known if d.source not in own)])
+
+    def _is_named_anew(self, record: DocumentRecord) -> bool:
+        """Whether the chunks of a content, by now, name the latest version that has it."""
+        named = self._chunks.source_of(record.doc_id)
+        owner = self._documents.of_source(named) if named and named != source_key(record.source) else record
+        if owner is not None and (owner.work != record.work or owner.version >= record.version):
+            return False
+        return self._chunks.rename(record.doc_id, record) > 0
 
     def _left_behind(self, sources: Sequence[str], doc_ids: set[str]) -> tuple[set[str], int]:
         """Contents that these sources had, by their rows or by chunks of a run that was killed, and no other has.
 
-        Chunks of a content that another source still has are given that source's name; the number is that of commits.
+        Chunks of a content that other sources still have are named after one of them, the latest version; the number is
+        that of commits.
         """
         keys = {source_key(source) for source in sources}
         rows = self._documents.of_sources(sources).values()
         named = self._chunks.doc_ids_of(sources)
         had = ({row.doc_id for row in rows if row.doc_id} | named) - doc_ids
         known = self._documents.of_contents(had) if had else []
-        others = {d.doc_id: d.source for d in known if d.source not in keys and d.state != "superseded"}
-        renamed = [self._chunks.rename_source(doc_id, others[doc_id]) for doc_id in sorted(named & set(others))]
+        theirs = (d for d in known if d.source not in keys and d.state != "superseded")
+        others = {d.doc_id: d for d in sorted(theirs, key=rank)}
+        renamed = [self._chunks.rename(doc_id, others[doc_id]) for doc_id in sorted(named & set(others))]
         return had - set(others), sum(map(bool, renamed))
-
-
-class _Versions:
-    """The versions of works, of those that are to be written and of those that are there."""
-
-    def __init__(self, coming: Iterable[DocumentRecord], known: Sequence[DocumentRecord]) -> None:
-        self._known = known
-        self._latest: dict[str, int] = {}
-        for record in (*coming, *known):
-            if record.work and record.version:
-                self._latest[record.work] = max(record.version, self._latest.get(record.work, 0))
-
-    def has_later(self, record: DocumentRecord) -> bool:
-        """Whether a later version of the same work is among them."""
-        return 0 < record.version < self._latest.get(record.work, 0)
-
-    def known_earlier(self, records: Iterable[DocumentRecord]) -> list[DocumentRecord]:
-        """Of those that are there, earlier versions of what is to be written."""
-        works = {record.work for record in records}
-        return [record for record in self._known if record.work in works and self.has_later(record)]
-
-
-def superseded(record: DocumentRecord) -> DocumentRecord:
-    """The row of a document that gave way to a later version."""
-    return replace(record, state="superseded", chunk_count=0, stage="", error="")
 
 
 def _marks(record: DocumentRecord | None) -> tuple[str, str, str, str]:

@@ -166,14 +166,18 @@ def test_bad_members_are_failures_and_cost_themselves_alone(tmp_path, make, cont
     assert loader.open(sources[1]).page_count == 2
 
 
-def test_the_highest_version_of_a_paper_is_read(tmp_path, make, contents):
+def test_all_versions_of_a_paper_are_given_the_latest_first(tmp_path, make, contents):
     content = contents[NAMES[0]]
     dump = tmp_path / "dump.tar"
-    dump.write_bytes(tar_of([regular(f"2301/2301.00001v{n}.pdf", content) for n in (2, 10, 9)]))
+    members = ["2301/2301.00001v2.pdf", NAMES[1], "2301/2301.00001v10.pdf", NAMES[0], "2301/2301.00001v9.pdf"]
+    dump.write_bytes(tar_of([regular(name, content) for name in members]))
     loader = make()
     sources, _ = found(loader, dump)
-    assert names(sources) == ["2301/2301.00001v10.pdf"]
-    assert loader.open(sources[0]).metadata["version"] == 10
+    assert names(sources) == [NAMES[1], *(f"2301/2301.00001{version}.pdf" for version in ("v10", "v9", "v2", ""))]
+    assert loader.open(sources[1]).metadata["version"] == 10
+    metadata = str(write_metadata(tmp_path / "meta.json", record("2301.00001", versions=[{"version": "v9"}])))
+    known, _ = found(make(metadata=metadata), dump)
+    assert [name[-8:-4] for name in names(known)[1:]] == ["1v10", "01v9", "0001", "01v2"]  # one without is the latest
 
 
 def test_a_name_that_tells_no_paper_is_read_unless_it_must_pass_a_filter(tmp_path, make, contents):

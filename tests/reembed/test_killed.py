@@ -12,7 +12,7 @@ import pytest
 
 from rag_ingest.pipeline import Pipeline
 from rag_ingest.store.knowledge_base import KnowledgeBase
-from rag_ingest.store.replacing import superseded
+from rag_ingest.store.versions import superseded
 from tests.reembed.takeover import Killed, Rows, ingest, new, old, rows, take_over
 
 KillAt = Callable[[int], pytest.MonkeyPatch]
