@@ -89,7 +89,7 @@ def test_papers_that_filters_keep_out_are_counted(run: Run, good: Path, tmp_path
         options = [part for setting in settings for part in ("--set", setting)]
         result = run("ingest", dump, "--db", tmp_path / "db", *ENGINE, *options, "--json")
         report = json_lines(result)[0]
-        return report["documents"], report["left_out"], result.stderr
+        return report["documents"], report["left_out"], " ".join(result.stderr.split())
 
     documents, count, said = left_out(metadata, "arxiv.categories=nonsense")
     assert (documents, count) == ({}, {"papers": 4, "unknown": 2})
