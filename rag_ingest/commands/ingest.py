@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shlex
 from collections.abc import Sequence
 from pathlib import Path
@@ -31,6 +32,8 @@ if TYPE_CHECKING:
 
 __all__ = ["ingest", "password_setting", "run_found", "tell"]
 
+_MAGIC = frozenset("*?[")
+
 
 def ingest(
     paths: PathsArgument,
@@ -50,7 +53,8 @@ def ingest(
 
     options = load_config(config, [*(settings or []), *password_setting(password)], engine=engine, runner=runner)
     folders = _folders(paths, db) if sync else []
-    tell(run_found(_found([paths], _if_meant(folders, db))[0], db, options, folders), as_json)
+    empty = [folder for folder in folders if os.access(folder, os.R_OK | os.X_OK)]  # where no source is found at all
+    tell(run_found(_found([paths], _if_meant(empty, db))[0], db, options, folders), as_json)
 
 
 def _folders(paths: Sequence[str], db: str) -> list[str]:
@@ -60,7 +64,8 @@ def _folders(paths: Sequence[str], db: str) -> list[str]:
     folders = [path for path in paths if _is_folder(path)]
     if folders:
         return folders
-    if gone := [path for path in paths if "://" not in path and has_vanished(str(Path(path).expanduser()))]:
+    local = [path for path in paths if "://" not in path and not _MAGIC.intersection(path)]
+    if gone := [path for path in local if has_vanished(str(Path(path).expanduser()))]:
         raise ConfigError(f"no such folder: {', '.join(gone)}{_if_meant(gone, db)}")
     raise ConfigError("--sync needs a folder among the paths: what is gone from it is removed")
 
@@ -73,11 +78,11 @@ def _is_folder(path: str) -> bool:
 
 
 def _if_meant(folders: Sequence[str], db: str) -> str:
-    """A disk may be missing: nothing is removed unless it is said."""
+    """What to do where --sync does nothing, because a disk may be missing."""
     if not folders:
         return ""
     given = " ".join(shlex.quote(folder) for folder in folders)
-    return f"; if it is meant to be, what came from there goes with: rag-ingest remove {given} --db {shlex.quote(db)}"
+    return f"; nothing was removed: if that is meant, rag-ingest remove {given} --db {shlex.quote(db)}"
 
 
 def _found(groups: Sequence[Sequence[str]], what_then: str = "") -> list[list[Source | Failure]]:

@@ -155,6 +155,7 @@ def test_a_folder_that_is_gone_or_empty_says_what_to_do(run: Run, tmp_path: Path
     folder.mkdir()
     assert "folder has no file of a known kind" in said(folder)
     assert remove in said(folder)
+    assert "--sync needs a folder" in said(folder / "*.pdf")
     file = tmp_path / "one.pdf"
     file.write_bytes(pdf("one"))
     assert "--sync needs a folder" in said(file)

@@ -6,14 +6,18 @@ import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from rag_ingest.store import chunks as chunks_table
+from rag_ingest.store import documents as documents_table
 from rag_ingest.store.chunks import Chunks, DocumentChunks
 from rag_ingest.store.knowledge_base import DocumentRecord, KnowledgeBase
+from rag_ingest.store.tables import upsert
 from rag_ingest.store.versions import rank, shared, superseded
 from rag_ingest.types import Chunk, Failure, Span
 
@@ -85,6 +89,51 @@ def test_the_highest_version_and_source_is_found_in_whatever_order(case: Given) 
             assert stored[source].version == max(row.version for row in same)
         assert {source for source, _ in kb.stamped(*MARKS)} == stored.keys()  # nothing is opened again
         assert kb.versions(tops).waiting() == []
+
+
+class Killed(BaseException):
+    """Stands for the end of the process."""
+
+
+def test_a_run_that_was_killed_between_any_two_commits_ends_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A version, a later one, and one that has the content of the first again."""
+    rows = [record("/a.pdf", "x", 1), record("/b.pdf", "y", 2), record("/c.pdf", "x", 3)]
+
+    def run(kb: KnowledgeBase, kill_at: int) -> int:
+        """Returns how many commits there were."""
+        commits = 0
+
+        def counted(*given: Any, **more: Any) -> None:
+            nonlocal commits
+            commits += 1
+            if commits == kill_at:
+                raise Killed
+            upsert(*given, **more)
+
+        with monkeypatch.context() as patched:
+            for module in (chunks_table, documents_table):
+                patched.setattr(module, "upsert", counted)
+            for row in rows:
+                if not kb.is_current(row.source, row.doc_id, *MARKS):
+                    ingest(kb, row)
+        return commits
+
+    def end(kb: KnowledgeBase) -> tuple[list[Any], list[Any]]:
+        documents = [replace(row, ingested_at=None) for row in kb.documents()]
+        return documents, sorted(map(str, kb.chunks.to_arrow().to_pylist()))
+
+    clean = new(tmp_path / "clean")
+    commits = run(clean, 0)
+    for kill_at in range(1, commits + 1):
+        kb = new(tmp_path / str(kill_at))
+        with pytest.raises(Killed):
+            run(kb, kill_at)
+        run(kb, 0)
+        run(kb, 0)
+        assert end(kb) == end(clean), kill_at
+    assert run(clean, 0) == 0
 
 
 @pytest.fixture
