@@ -183,7 +183,8 @@ def search(
     if rerank_depth < 1:
         raise ConfigError(f"rerank_depth = {rerank_depth}: must be at least 1")
     grow = _growth(expand, expand_tokens, neighbours)
-    condition = parse_where(where) if where and where.strip() else None
+    if where and where.strip():
+        parse_where(where, lambda *_: [])  # before a model is loaded
     reranker = CrossEncoderReranker(rerank) if rerank else None
     meaning = without_quotes(query).strip() or query
     with KnowledgeBase.open(str(db)) as kb, ExitStack() as opened:
@@ -194,9 +195,9 @@ def search(
             kb.require_embedder(embedder.name, embedder.dimension)
             vector, grown = embedder.embed_queries([meaning])[0], grow(lambda: embedder.count_tokens)
         if reranker is None:
-            return kb.search(query, vector, mode=mode, k=k, where=condition, expansion=grown)
+            return kb.search(query, vector, mode=mode, k=k, where=where, expansion=grown)
         reranker.load()
-        hits = kb.search(query, vector, mode=mode, k=max(k, rerank_depth), where=condition)
+        hits = kb.search(query, vector, mode=mode, k=max(k, rerank_depth), where=where)
         hits = reranker.rerank(meaning, hits)
         return kb.expand(hits, grown, k=k) if grown else hits[:k]
 

@@ -11,10 +11,12 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from os import PathLike, fspath
+from shlex import quote
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from rag_ingest.errors import StoreError, StoreMismatchError
+from rag_ingest.store.abstracts import contents_with
 from rag_ingest.store.chunks import Chunks, DocumentChunks
 from rag_ingest.store.documents import Documents
 from rag_ingest.store.expand import Expansion, Neighbours, expand
@@ -32,6 +34,7 @@ from rag_ingest.store.tables import connect, foreign_errors, no_chunks, no_knowl
 from rag_ingest.store.trouble import damage
 from rag_ingest.store.upkeep import Upkeep
 from rag_ingest.store.versions import Versions
+from rag_ingest.store.where import parse_where
 from rag_ingest.types import Chunk, Failure, PageMarkdown, PlacedFigure, SearchHit
 
 if TYPE_CHECKING:
@@ -327,6 +330,9 @@ class KnowledgeBase:
         if vector is not None:
             self._require_same()
         with foreign_errors(f"{self.uri} can't be searched"):
+            if isinstance(where, str):
+                contents = partial(contents_with, self._tables["documents"])
+                where = parse_where(where, contents) if where.strip() else None
             keep = None if expansion else k
             hits = candidates(self._tables["chunks"], text, vector, mode=mode, k=k, where=where, keep=keep)
             hits = expand(self._tables["chunks"], hits, expansion, k=k) if expansion else hits
@@ -382,7 +388,7 @@ def _require_embedder(uri: str, known: Identity, name: str, dimension: int) -> N
         raise StoreMismatchError(
             f"{uri} holds vectors of {known.embedder} ({known.dimension} dimensions), not of {name} ({dimension}): "
             "choose another --db, or the same embedder again (--set embed.model=…), or make all vectors anew without "
-            f"reading a page: rag-ingest reembed --db {uri} --set embed.model=…"
+            f"reading a page: rag-ingest reembed --db {quote(uri)} --set embed.model=…"
         )
 
 

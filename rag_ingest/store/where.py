@@ -13,6 +13,9 @@ for a chunk with some page from 3 on, `heading = 'Methods'` for one that stands 
 equals nothing, contains nothing and is neither above nor below anything: `year >= 2020` and `year < 2020` both leave
 out a paper of unknown year, and `year != 2020` and `not year >= 2020` both hold for it (SQL leaves it out there too).
 
+`abstract`, in any case also `= != in` and `contains`, is what stands in `documents`: it is asked for there, and the
+condition names the contents that it holds for.
+
 Witness scores are compared as the 32 bits that the table holds, so that `witness_recall >= 0.9` finds 0.9.
 """
 
@@ -70,6 +73,11 @@ FIELDS: Mapping[str, tuple[Kind, str]] = {
 }
 """Name -> (how it is compared, column of the `chunks` table)."""
 
+ABSTRACT = "abstract"
+
+Contents = Callable[[Callable[[str], bool], str], Sequence[str]]
+"""See `store.abstracts.contents_with`."""
+
 MAX_CONDITIONS = 256
 """Expressions are evaluated recursively in native code, where a deep one would end the process."""
 
@@ -87,20 +95,25 @@ _COMPARE: Mapping[str, Callable[[Any, Any], Any]] = {
 _UNEQUAL = ("!=", "<>")
 
 
-def parse_where(text: str) -> Expr:
+def parse_where(text: str, contents: Contents | None = None) -> Expr:
     """Reads a filter.
+
+    Args:
+        text: see above.
+        contents: finds those whose abstract is asked for.
 
     Raises:
         ConfigError: it can't be read, or names an unknown field; the message says where, and the nearest known name.
     """
-    return _Parser(text).parse()
+    return _Parser(text, contents).parse()
 
 
 class _Parser:
     """Recursive descent: or < and < not < condition."""
 
-    def __init__(self, text: str) -> None:
+    def __init__(self, text: str, contents: Contents | None) -> None:
         self.text = text
+        self.contents = contents
         self.tokens = tokens(text)
         self.at = 0
         self.conditions = 0
@@ -158,11 +171,11 @@ class _Parser:
         token = self.peek()
         if token.kind != "word" or token.text.lower() in {"and", "or", "in", "contains"}:
             raise self.error("expected a field name")
-        if token.text.lower() not in FIELDS:
-            raise ConfigError(
-                f"filter: unknown field {token.text!r}{_nearest(token.text)} (known: {', '.join(FIELDS)})"
-            )
-        field = _Field(self.take().text.lower())
+        if token.text.lower() not in (*FIELDS, ABSTRACT):
+            known = ", ".join([*FIELDS, ABSTRACT])
+            raise ConfigError(f"filter: unknown field {token.text!r}{_nearest(token.text)} (known: {known})")
+        name = self.take().text.lower()
+        field = _Abstract(self.contents) if name == ABSTRACT else _Field(name)
         negated = self.accept("not")
         if self.accept("in"):
             found = reduce(operator.or_, [field.compare("=", v) for v in self.values()])
@@ -238,6 +251,37 @@ class _Field:
         if kind == "lines" and not text:
             return col(column) != lit("\n")  # there is some value
         return col(column).lower().contains(lit(_literal(text)).lower())
+
+
+@dataclass(frozen=True)
+class _Abstract:
+    """The same for the abstract of a paper."""
+
+    contents: Contents | None
+
+    def compare(self, op: str, value: Value) -> Expr:
+        if op not in ("=", "=="):
+            raise ConfigError(f"filter: {ABSTRACT} takes =, !=, in and contains, not {op}")
+        text = self.text_of(value)
+        return self.asked(lambda abstract: abstract == text, text)
+
+    def contains(self, value: Value) -> Expr:
+        text = self.text_of(value).lower()
+        return self.asked(lambda abstract: text in abstract.lower(), text)
+
+    def asked(self, holds: Callable[[str], bool], part: str) -> Expr:
+        from lancedb.expr import col, lit
+
+        if self.contents is None:
+            raise ConfigError(f"filter: {ABSTRACT} can be asked for in a search of a knowledge base alone")
+        found = self.contents(holds, part)
+        return col("doc_id").isin(list(found)) if found else lit(False)
+
+    @staticmethod
+    def text_of(value: Value) -> str:
+        if not isinstance(value, str):
+            raise ConfigError(f"filter: {ABSTRACT} is text: put the value in quotes, not {value!r}")
+        return str(_literal(value))
 
 
 def _no(condition: Expr) -> Expr:
