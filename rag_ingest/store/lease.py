@@ -151,7 +151,7 @@ class TableLease:
     def __init__(self, db: DBConnection, uri: str, expiry_s: float = EXPIRY_S) -> None:
         self._uri = uri
         self._expiry_s = expiry_s
-        with foreign_errors(f"{uri} can't be written"):
+        with foreign_errors(f"{uri} can't be written, table 'leases'"):
             self._table = _lease_table(db)
         self._token = ""
         self._done = threading.Event()
@@ -208,12 +208,12 @@ class TableLease:
 
     def _update(self, where: str, values: dict[str, Any]) -> bool:
         """Whether the row was as `where` says; two at once conflict, and the later one looks again."""
-        with foreign_errors(f"{self._uri} can't be written"):
+        with foreign_errors(f"{self._uri} can't be written, table 'leases'"):
             self._table.checkout_latest()
             return bool(self._table.update(where=where, values=values).rows_updated)
 
     def _row(self) -> dict[str, Any]:
-        with foreign_errors(f"{self._uri} can't be read"):
+        with foreign_errors(f"{self._uri} can't be read, table 'leases'"):
             self._table.checkout_latest()
             rows: list[dict[str, Any]] = self._table.search().limit(1).to_arrow().to_pylist()
         return rows[0]

@@ -40,7 +40,7 @@ _LACKING = re.compile(
     r"No field named (?P<column>\w+)|FTS field path '(?P<words>\w+)' does not exist"
     r"|column (?P<vector>\w+) does not exist in schema"
 )
-_TABLE = re.compile(r"(?P<name>\w+)\.lance/")
+_TABLE = re.compile(r"(?P<name>\w+)\.lance(?:/|$)")
 _PLACE = re.compile(r",? (?:/root)?/[^\s,]*\.rs:\d+:\d+")
 """Where in LanceDB's own source it went wrong."""
 
@@ -100,10 +100,11 @@ def explain(doing: str, error: BaseException) -> str:
         )
     vanished = _VANISHED.search(text)
     if vanished or _DAMAGED.search(text):
-        if told := damage(uri, text):
+        if told := damage(uri, f"{text} {doing.removeprefix(uri)}"):
             return f"{doing}: {told}"
-        file, what = ("/" + vanished["file"].lstrip("/"), "is missing") if vanished else ("a file", "is damaged")
-        return f"{doing}: {_damage(uri, file, what)}"
+        if vanished:
+            return f"{doing}: {_damage(uri, '/' + vanished['file'].lstrip('/'), 'is missing')}"
+        return f"{doing}: {_damage(uri, f'a file of {_meant(doing.removeprefix(uri))}.lance', 'is damaged')}"
     if lacking := _LACKING.search(text):
         column = next(filter(None, lacking.groups()))
         return (
@@ -128,8 +129,8 @@ def damage(uri: str, where: str = "") -> str:
 
 def damaged_files(uri: str) -> list[str]:
     """Files of a database folder whose end is cut off or overwritten, as a crash of the machine leaves them."""
-    folder = Path(uri).expanduser()
-    if "://" in uri or not folder.is_dir():
+    folder = Path(uri.removeprefix("file://")).expanduser()
+    if "://" in uri.removeprefix("file://") or not folder.is_dir():
         return []
     files = (file for kind in ("*.lance", "*.manifest") for file in folder.rglob(kind) if file.is_file())
     return sorted(str(file) for file in files if not _is_whole(file))
@@ -156,8 +157,13 @@ def _damage(uri: str, file: str, what: str) -> str:
 
 
 def _table_of(file: str) -> str:
-    found = _TABLE.findall(file)
-    return found[-1] if found else ""
+    return next((name for name in reversed(_TABLE.findall(file)) if name in _WAYS), "")
+
+
+def _meant(doing: str) -> str:
+    """The table that could not be used, where nothing is known of files."""
+    named = next((name for name in _WAYS if re.search(rf"\b{name}\b", doing)), "")
+    return named or ("chunks" if "searched" in doing else "documents")
 
 
 def _reason(text: str) -> str:

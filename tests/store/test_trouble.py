@@ -169,6 +169,22 @@ def test_a_column_that_an_earlier_version_did_not_have_is_added_by_ingesting(db:
         assert kb.status().documents == 1
 
 
+@pytest.mark.parametrize(
+    ("doing", "table"),
+    [
+        ("s3://b/runs/kb: documents can't be read", "documents"),
+        ("s3://b/chunks: runs can't be read", "runs"),
+        ("s3://b/kb can't be searched", "chunks"),
+        ("s3://b/kb can't be opened, table 'pages'", "pages"),
+        ("s3://b/kb can't be written, table 'leases'", "leases"),
+    ],
+)
+def test_where_files_are_not_known_the_table_is(doing: str, table: str) -> None:
+    told = explain(doing, OSError("LanceError(IO): failed to fill whole buffer"))
+    assert f"a file of {table}.lance is damaged; " in told
+    assert f"{table}.lance" in told.split("; ", 1)[1]
+
+
 def test_a_whole_database_has_no_damaged_files(db: Path) -> None:
     assert damaged_files(str(db)) == []
 

@@ -16,6 +16,7 @@ import pytest
 
 from rag_ingest.errors import StoreError
 from rag_ingest.store.knowledge_base import KnowledgeBase
+from rag_ingest.store.lease import lease
 from rag_ingest.store.next_tables import NextTables
 from rag_ingest.store.run_configs import RunConfig, RunConfigs
 from rag_ingest.store.schema import Identity
@@ -49,11 +50,18 @@ def ingest(db: Path) -> None:
         assert (kb.status().documents, kb.status().chunks) == (1, 300)
 
 
+def hold(db: Path) -> None:
+    """As a database under a URL is held, whose lease is a table."""
+    with lease(f"file://{db}"):
+        pass
+
+
 USES: dict[str, Callable[[Path], None]] = {
     "chunks": ingest,
     "documents": ingest,
     "pages": ingest,
     "runs": remember,
+    "leases": hold,
     "chunks_next": prepare_next,
     "documents_next": prepare_next,
 }
@@ -70,6 +78,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     fill(str(db))
     remember(db)
     prepare_next(db)
+    hold(db)
     return db
 
 
