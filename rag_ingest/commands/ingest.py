@@ -43,7 +43,7 @@ def ingest(
     settings: SetOption = None,
     runner: Annotated[str | None, typer.Option("--runner", metavar="NAME", help="Where it runs: local.")] = None,
     sync: Annotated[
-        bool, typer.Option("--sync", help="Also remove what came from files in these folders that are gone.")
+        bool, typer.Option("--sync", help="Also remove what is gone from these folders, or from dumps in them.")
     ] = False,
     password: PasswordOption = None,
     as_json: JsonOption = False,

@@ -25,6 +25,9 @@ __all__ = ["Documents"]
 BATCH_ROWS = 2048
 """Of a table that is read as a whole: some megabytes."""
 
+NARROW_BATCH_ROWS = 100_000
+"""Of a few columns: some megabytes, too."""
+
 _FEW_VALUES = ("state", "stage", "engine", "ocr_fingerprint", "split_fingerprint", "embedder")
 """Columns in which rows say the same; each value is kept once in memory."""
 
@@ -90,7 +93,8 @@ class Documents:
             return
         works = pa.array({record.work for record in gave_way}, pa.string())
         found: dict[str, DocumentRecord] = {}
-        for batch in self.table.search().where(col("work") != lit("")).select(columns).limit(None).to_batches():
+        query = self.table.search().where(col("work") != lit("")).select(columns).limit(None)
+        for batch in query.to_batches(NARROW_BATCH_ROWS):  # each looks all of `works` over
             for row in batch.filter(pc.is_in(batch["work"], works)).to_pylist():
                 record = _to_record(row)
                 if is_there(record) and (record.work not in found or rank(found[record.work]) < rank(record)):
@@ -170,4 +174,5 @@ def _to_row(record: DocumentRecord) -> dict[str, Any]:
 def _to_record(row: Mapping[str, Any]) -> DocumentRecord:
     later = {"work": row["work"] or "", "stamp": row["stamp"] or "", "version": row["version"] or 0}  # null in old rows
     same = {name: sys.intern(row[name]) for name in _FEW_VALUES if name in row}
-    return DocumentRecord(**{**row, **same, "metadata": json.loads(row.get("metadata") or "{}"), **later})
+    metadata = json.loads(text) if (text := row.get("metadata")) else {}
+    return DocumentRecord(**{**row, **same, "metadata": metadata, **later})
