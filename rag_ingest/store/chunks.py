@@ -25,7 +25,7 @@ from rag_ingest.store.schema import (
     storable,
 )
 from rag_ingest.store.tables import doc_ids_of, never_alone, upsert
-from rag_ingest.store.where import one_line
+from rag_ingest.store.where_fields import one_line
 from rag_ingest.store.wider import wider_texts
 from rag_ingest.types import Chunk
 

@@ -23,13 +23,12 @@ from __future__ import annotations
 
 import difflib
 import operator
-import struct
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from functools import reduce
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING
 
 from rag_ingest.errors import ConfigError
+from rag_ingest.store.where_fields import ABSTRACT, COMPARE, FIELDS, Abstract, Contents, Field, opposite
 from rag_ingest.store.where_tokens import Token, Value, number, tokens
 
 if TYPE_CHECKING:
@@ -37,60 +36,10 @@ if TYPE_CHECKING:
 
 __all__ = ["FIELDS", "parse_where"]
 
-Kind = Literal["text", "number", "float", "lines", "page"]
-
-FIELDS: Mapping[str, tuple[Kind, str]] = {
-    "chunk_id": ("text", "id"),
-    "id": ("text", "id"),
-    "doc_id": ("text", "doc_id"),
-    "source": ("text", "source"),
-    "title": ("text", "title"),
-    "text": ("text", "text"),
-    "context": ("text", "context"),
-    "heading": ("lines", "heading_lines"),
-    "headings": ("lines", "heading_lines"),
-    "kind": ("lines", "kind_lines"),
-    "kinds": ("lines", "kind_lines"),
-    "page": ("page", "page_lines"),
-    "pages": ("page", "page_lines"),
-    "token_count": ("number", "token_count"),
-    "span_start": ("number", "span_start"),
-    "span_end": ("number", "span_end"),
-    "verdict": ("text", "verdict"),
-    "witness_recall": ("float", "witness_recall"),
-    "witness_precision": ("float", "witness_precision"),
-    "witness_order": ("float", "witness_order"),
-    "witness_numbers": ("float", "witness_numbers"),
-    "category": ("lines", "category_lines"),
-    "categories": ("lines", "category_lines"),
-    "year": ("number", "year"),
-    "version": ("number", "version"),
-    "arxiv_id": ("text", "arxiv_id"),
-    "authors": ("text", "authors"),
-    "license": ("text", "license"),
-    "doi": ("text", "doi"),
-    "published": ("text", "published"),
-}
-"""Name -> (how it is compared, column of the `chunks` table)."""
-
-ABSTRACT = "abstract"
-
-Contents = Callable[[Callable[[str], bool], str], Sequence[str]]
-"""See `store.abstracts.contents_with`."""
-
 MAX_CONDITIONS = 256
 """Expressions are evaluated recursively in native code, where a deep one would end the process."""
 
 MAX_DEPTH = 64
-
-_COMPARE: Mapping[str, Callable[[Any, Any], Any]] = {
-    "=": operator.eq,
-    "==": operator.eq,
-    "<": operator.lt,
-    "<=": operator.le,
-    ">": operator.gt,
-    ">=": operator.ge,
-}
 
 _UNEQUAL = ("!=", "<>")
 
@@ -159,7 +108,7 @@ class _Parser:
         if depth > MAX_DEPTH:
             raise ConfigError(f"filter is nested deeper than {MAX_DEPTH}")
         if self.accept("not"):
-            return _no(self.inverted(depth + 1))
+            return opposite(self.inverted(depth + 1))
         if self.accept("("):
             found = self.any_of(depth + 1)
             if not self.accept(")"):
@@ -175,13 +124,13 @@ class _Parser:
             known = ", ".join([*FIELDS, ABSTRACT])
             raise ConfigError(f"filter: unknown field {token.text!r}{_nearest(token.text)} (known: {known})")
         name = self.take().text.lower()
-        field = _Abstract(self.contents) if name == ABSTRACT else _Field(name)
+        field = Abstract(self.contents) if name == ABSTRACT else Field(name)
         negated = self.accept("not")
         if self.accept("in"):
             found = reduce(operator.or_, [field.compare("=", v) for v in self.values()])
         elif self.accept("contains"):
             found = field.contains(self.value())
-        elif not negated and self.peek().kind == "op" and self.peek().text in (*_COMPARE, *_UNEQUAL):
+        elif not negated and self.peek().kind == "op" and self.peek().text in (*COMPARE, *_UNEQUAL):
             op = self.take().text
             negated = op in _UNEQUAL
             found = field.compare("=" if negated else op, self.value())
@@ -189,7 +138,7 @@ class _Parser:
             hint = " (for a value that is not there: not year >= 0)" if self.peek().is_word("is") else ""
             raise self.error(f"expected one of = != < <= > >= in contains{hint}")
         self.count()
-        return _no(found) if negated else found
+        return opposite(found) if negated else found
 
     def values(self) -> Sequence[Value]:
         if not self.accept("("):
@@ -217,104 +166,6 @@ class _Parser:
         self.conditions += 1
         if self.conditions > MAX_CONDITIONS:
             raise ConfigError(f"filter has more than {MAX_CONDITIONS} conditions")
-
-
-@dataclass(frozen=True)
-class _Field:
-    """One side of a condition."""
-
-    name: str
-
-    def compare(self, op: str, value: Value) -> Expr:
-        from lancedb.expr import col, lit
-
-        kind, column = FIELDS[self.name]
-        if isinstance(value, str) != (kind in ("text", "lines")):
-            wanted = "text: put the value in quotes" if kind in ("text", "lines") else "a number: no quotes"
-            raise ConfigError(f"filter: {self.name} is {wanted}, not {value!r}")
-        if kind in ("text", "number", "float"):
-            return _COMPARE[op](col(column), lit(_single(value) if kind == "float" else _literal(value)))
-        if op in ("=", "=="):
-            return col(column).contains(lit(_literal(f"\n{one_line(str(value))}\n")))
-        if kind == "lines":
-            raise ConfigError(f"filter: {self.name} takes =, !=, in and contains, not {op}")
-        edge = "last_page" if op in (">", ">=") else "first_page"
-        return _COMPARE[op](col(edge), lit(value))
-
-    def contains(self, value: Value) -> Expr:
-        from lancedb.expr import col, lit
-
-        kind, column = FIELDS[self.name]
-        if kind not in ("text", "lines") or not isinstance(value, str):
-            raise ConfigError(f"filter: contains asks for text in text, not for {value!r} in {self.name}")
-        text = one_line(value) if kind == "lines" else value
-        if kind == "lines" and not text:
-            return col(column) != lit("\n")  # there is some value
-        return col(column).lower().contains(lit(_literal(text)).lower())
-
-
-@dataclass(frozen=True)
-class _Abstract:
-    """The same for the abstract of a paper."""
-
-    contents: Contents | None
-
-    def compare(self, op: str, value: Value) -> Expr:
-        if op not in ("=", "=="):
-            raise ConfigError(f"filter: {ABSTRACT} takes =, !=, in and contains, not {op}")
-        text = self.text_of(value)
-        return self.asked(lambda abstract: abstract == text, text)
-
-    def contains(self, value: Value) -> Expr:
-        text = self.text_of(value).lower()
-        return self.asked(lambda abstract: text in abstract.lower(), text)
-
-    def asked(self, holds: Callable[[str], bool], part: str) -> Expr:
-        from lancedb.expr import col, lit
-
-        if self.contents is None:
-            raise ConfigError(f"filter: {ABSTRACT} can be asked for in a search of a knowledge base alone")
-        found = self.contents(holds, part)
-        return col("doc_id").isin(list(found)) if found else lit(False)
-
-    @staticmethod
-    def text_of(value: Value) -> str:
-        if not isinstance(value, str):
-            raise ConfigError(f"filter: {ABSTRACT} is text: put the value in quotes, not {value!r}")
-        return str(_literal(value))
-
-
-def _no(condition: Expr) -> Expr:
-    """Holds exactly where `condition` doesn't, rows without the value included.
-
-    `~` alone gives null for null. `concat` takes null for an empty text, and is the only one of LanceDB 0.40's
-    functions that does.
-    """
-    from lancedb.expr import func, lit
-
-    return func("concat", condition.cast("string")) != lit("true")
-
-
-def _single(value: Value) -> float:
-    """The nearest number of 32 bits, as the column has it."""
-    try:
-        return float(struct.unpack("f", struct.pack("f", value))[0])
-    except OverflowError:
-        return float(value)
-
-
-def one_line(text: str) -> str:
-    """Headings are kept one a line, in the table as in a filter."""
-    return " ".join(text.split("\n"))
-
-
-def _literal(value: Value) -> Value:
-    if isinstance(value, str):
-        try:
-            value.encode("utf-8")
-        except UnicodeEncodeError as e:
-            raise ConfigError(f"filter: {value!r} holds half a character") from e
-    return value
 
 
 def _nearest(name: str) -> str:
