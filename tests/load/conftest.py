@@ -1,8 +1,9 @@
-"""Builders of small PDFs, and a look at this process's children."""
+"""Builders of small PDFs, a dump of three of them with its loader, and a look at this process's children."""
 
 from __future__ import annotations
 
 import os
+import tarfile
 import time
 import zlib
 from collections.abc import Callable, Iterator, Sequence
@@ -11,9 +12,12 @@ from pathlib import Path
 import pytest
 import typst
 
+from rag_ingest.load.arxiv import ArxivLoader
+from rag_ingest.load.arxiv_options import ArxivOptions
 from rag_ingest.load.options import LoadOptions
 from rag_ingest.load.pdf import PdfLoader
 from rag_ingest.types import Page, Source
+from tests.load.dumps import NAMES, regular, special, tar_of
 
 PdfBuilder = Callable[..., bytes]
 
@@ -179,3 +183,38 @@ def eventually() -> Callable[[Callable[[], object]], bool]:
         return bool(condition())
 
     return wait
+
+
+@pytest.fixture(scope="module")
+def contents(pdf, at) -> dict[str, bytes]:
+    """A small PDF for each name."""
+    return {name: pdf([at(50, 300, f"{name} page {n}") for n in (1, 2)], info="/Title(In the file)") for name in NAMES}
+
+
+@pytest.fixture
+def dump(tmp_path, contents):
+    """`arXiv_pdf_2301_001.tar` with three papers."""
+    file = tmp_path / "arXiv_pdf_2301_001.tar"
+    file.write_bytes(tar_of([special("2301", tarfile.DIRTYPE), *(regular(n, c) for n, c in contents.items())]))
+    return file
+
+
+@pytest.fixture(scope="module")
+def inner():
+    with PdfLoader(LoadOptions(workers=1)) as one:
+        yield one
+
+
+@pytest.fixture
+def make(inner, tmp_path):
+    """Loaders with options, whose temporary files must be gone when they are closed."""
+    made = []
+
+    def build(**options) -> ArxivLoader:
+        made.append(ArxivLoader(ArxivOptions(cache=str(tmp_path / "cache"), **options), inner))
+        return made[-1]
+
+    yield build
+    for loader in made:
+        loader.close()
+        loader.close()

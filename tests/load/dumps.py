@@ -10,6 +10,11 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from rag_ingest.load.discover import find_sources
+from rag_ingest.types import Failure, Source
+
+NAMES = ["2301/2301.00001.pdf", "2301/2301.00002.pdf", "0001/astro-ph0001001.pdf"]
+
 
 def regular(name: str, content: bytes) -> tuple[tarfile.TarInfo, bytes]:
     """A file."""
@@ -87,3 +92,13 @@ def write_metadata(file: Path, *records: dict[str, Any]) -> Path:
     """JSON lines."""
     file.write_text("".join(json.dumps(one) + "\n" for one in records))
     return file
+
+
+def found(loader, *paths):
+    """(sources, failures) of these paths."""
+    items = [one for source in find_sources(paths) for one in loader.sources(source)]
+    return [i for i in items if isinstance(i, Source)], [i for i in items if isinstance(i, Failure)]
+
+
+def names(sources):
+    return [source.uri.rpartition("!/")[2] for source in sources]
