@@ -184,15 +184,19 @@ def file_stem(source: str) -> str:
     return PurePosixPath(unquote(urlsplit(source).path)).stem
 
 
+def given_title(title: str, source: str) -> str:
+    """A title that a loader gave, on one line; empty where it doesn't look like one."""
+    title = " ".join(title.split())
+    return "" if title == file_stem(source) or _NO_TITLE.fullmatch(title) else title
+
+
 def _title(
     given: str, root: RawBlock | None, markdown: str, blocks: Sequence[RawBlock], source: str, paper: bool
 ) -> str:
-    given = " ".join(given.split())
-    stem = file_stem(source)
-    if given and given != stem and not _NO_TITLE.fullmatch(given):
-        return given
+    if told := given_title(given, source):
+        return told
     first = root.title if root else ""
     if not first and paper:
         first = plain_title(markdown, blocks[:FRONT_BLOCKS])
     first = first or next((b.title for b in blocks if b.level == 1 and not (paper and is_section_title(b.title))), "")
-    return first or stem
+    return first or file_stem(source)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from rag_ingest.load.arxiv_paper import has_record
-from rag_ingest.parse.document import file_stem
+from rag_ingest.parse.document import file_stem, given_title
 from rag_ingest.runners.planning import row_of
 from rag_ingest.stages import Work
 from rag_ingest.store.schema import DocumentRecord
@@ -28,6 +28,7 @@ def row_of_copy(work: Work, owner: DocumentRecord) -> DocumentRecord:
 
 def _title(work: Work, owner: DocumentRecord) -> str:
     """arXiv's, or that of the text; where there is none, the name of its own file."""
-    if has_record(work.document.metadata) and work.document.title:
-        return work.document.title
-    return owner.title if owner.title != file_stem(owner.source) else file_stem(work.document.source)
+    document = work.document
+    if has_record(document.metadata) and (title := given_title(document.title, document.source)):
+        return title
+    return owner.title if owner.title != file_stem(owner.source) else file_stem(document.source)

@@ -66,8 +66,8 @@ class Writer:
         self._forget_mended(paths)
 
     def read_again(self, records: Sequence[DocumentRecord]) -> None:
-        """Reads what has to be found from now on; one that is not where it was stays as it is on record."""
-        found = found_again((record.source, record.stamp) for record in records)
+        """Reads local sources that have to be found from now on; one that is not where it was stays as on record."""
+        found = found_again((record.source, record.stamp) for record in records if "://" not in record.source)
         self._read([item for item in found if not isinstance(item, Failure)], _none)
         self._read_back()
 
