@@ -61,11 +61,12 @@ def _folders(paths: Sequence[str], db: str) -> list[str]:
     """Those that are synced."""
     from rag_ingest.runners.vanished import has_vanished
 
-    folders = [path for path in paths if _is_folder(path)]
-    if folders:
-        return folders
     local = [path for path in paths if "://" not in path and not _MAGIC.intersection(path)]
-    if gone := [path for path in local if has_vanished(str(Path(path).expanduser()))]:
+    folders = [path for path in local if _is_folder(path)]
+    gone = [path for path in local if has_vanished(str(Path(path).expanduser()))]
+    if folders:
+        return folders + gone  # what is gone is left alone, and that is said
+    if gone:
         raise ConfigError(f"no such folder: {', '.join(gone)}{_if_meant(gone, db)}")
     raise ConfigError("--sync needs a folder among the paths: what is gone from it is removed")
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import os
+import shlex
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby
 from pathlib import Path
@@ -65,7 +66,10 @@ def _present(folders: Iterable[str | Path]) -> Iterator[Path]:
         if any(isinstance(found, Source) for found in find_sources([root])):
             yield root
         else:
-            log.warning("%s: nothing is removed, since no file of a known kind is there", root)
+            remove = f"rag-ingest remove {shlex.quote(str(root))}"
+            log.warning(
+                "nothing of %s was removed, since no file of a known kind is there; if that is meant: %s", root, remove
+            )
 
 
 def _no_more_inside(dump: str, rows: Sequence[DocumentRecord], options: ArxivOptions) -> list[str]:

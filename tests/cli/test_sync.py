@@ -143,6 +143,18 @@ def test_a_copy_has_the_title_of_its_own_name(run: Run, ingest: Callable[..., di
     assert {row["title"] for row in rows(tmp_path / "db", "chunks")} == {"third"}
 
 
+def test_a_folder_among_others_that_is_gone_or_empty_says_so_too(
+    ingest: Callable[..., dict[str, int]], tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    folders = [tmp_path / name for name in ("full", "empty", "gone")]
+    for folder in folders[:2]:
+        folder.mkdir()
+    (folders[0] / "a.pdf").write_bytes(pdf("a"))
+    assert ingest(*folders, more=("--sync",), expect=3) == {"added": 1, "failed": 2}
+    assert f"rag-ingest remove {folders[0]}" not in caplog.text
+    assert all(f"rag-ingest remove {folder}" in caplog.text for folder in folders[1:])
+
+
 def test_a_folder_that_is_gone_or_empty_says_what_to_do(run: Run, tmp_path: Path) -> None:
     folder, db = tmp_path / "my papers", tmp_path / "db"
     remove = f"rag-ingest remove '{folder}' --db {db}"
