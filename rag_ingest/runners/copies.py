@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from rag_ingest.load.arxiv_ids import id_of_member
 from rag_ingest.load.arxiv_paper import has_record
 from rag_ingest.parse.document import file_stem, given_title
 from rag_ingest.runners.planning import row_of
@@ -19,9 +20,11 @@ _READ = ("authors", "abstract")
 
 def row_of_copy(work: Work, owner: DocumentRecord) -> DocumentRecord:
     """A source's row; of the same paper, what was known before and is not told this time stays."""
-    told, known = work.document.metadata, owner.metadata
+    told, known = work.document.metadata, dict(owner.metadata)
     if known.get("arxiv_id") != told.get("arxiv_id"):
         known = {name: known[name] for name in _READ if name in known}
+    elif (name := id_of_member(owner.source)) and name.version:  # that of the other's name, not of arXiv's record
+        known.pop("version", None)
     document = replace(work.document, metadata={**known, **told}, title=_title(work, owner))
     return shared(row_of(replace(work, document=document)), owner)
 

@@ -135,6 +135,18 @@ def test_a_copy_under_another_version_says_its_own(run: Run, ingest, tmp_path: P
         ]
 
 
+def test_a_copy_without_version_takes_none_of_another_name(ingest, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    """Else it would outrank the other content of that version, if it came after."""
+    dumps = [
+        dump(tmp_path, n, **{name: pdf(word)}) for n, name, word in ((1, "v1", "a"), (2, "v1", "b"), (3, "_", "a"))
+    ]
+    for order in ((0, 2, 1), (1, 2, 0)):
+        db = f"db{order[0]}"
+        for n in order:
+            ingest(dumps[n], db=db)
+        assert states(tmp_path / db) == {"1/v1": "superseded", "2/v1": "done", "3/": "superseded"}
+
+
 def test_a_paper_without_version_has_a_name(run: Run, ingest, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
     ingest(dump(tmp_path, 1, _=pdf("alpha")))
     names = ("1501.00001", "arXiv:1501.00001", "https://arxiv.org/abs/1501.00001", "arxiv.org/pdf/1501.00001.pdf")
