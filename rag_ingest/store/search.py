@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from rag_ingest.errors import ConfigError
@@ -34,6 +35,9 @@ Ingber 2023, "An Analysis of Fusion Functions for Hybrid Retrieval". Measured: e
 
 DEPTH = 50
 """Each way of searching gives at least so many, so that fusion and ties don't hang on the last rank."""
+
+NUMBER = "_rowid"
+"""Where a row lies; another one has it once the table is written anew."""
 
 MOST = 500_000_000
 """LanceDB counts candidates in 32 bits; whoever asks for more means all."""
@@ -68,8 +72,9 @@ def candidates(
 ) -> list[SearchHit]:
     """At least the `k` best chunks, where there are so many, best first; equal scores in order of chunk id.
 
-    Each way of searching gives 50 of them, or 3 k. They are ranked by ids and scores alone; what else is known is
-    fetched of those that are kept.
+    Each way of searching gives 50 of them, or 3 k. They are ranked by row numbers and scores alone; what else is known
+    is fetched of those that are kept. Numbers hold within one version of the table: where somebody writes meanwhile,
+    it is done again, the last time by ids.
 
     Args:
         table: `chunks`.
@@ -87,12 +92,19 @@ def candidates(
     Raises:
         ConfigError: unknown mode, k below 1, a filter that can't be read, or no vector where one is needed.
     """
+    rank = partial(ranked, table, text, vector, mode=mode, k=k, where=where, words_share=words_share)
+    for _ in range(TRIES - 1):
+        version = table.version
+        best = _with_ties(rank(by=NUMBER), keep)
+        rows = {row[NUMBER]: row for row in _taken(table, [row[NUMBER] for row in best])}
+        if table.version == version:
+            return [_to_hit(row) for row in _ordered({**rows[row[NUMBER]], **row} for row in best)[:keep]]
     for _ in range(TRIES):
-        best = ranked(table, text, vector, mode=mode, k=k, where=where, words_share=words_share)[:keep]
-        rows = _whole(table, best)
-        if len(rows) == len(best):  # else somebody replaced some in between
+        best = rank()[:keep]
+        found = _by_ids(table, best)
+        if len(found) == len(best):  # else somebody replaced some in between
             break
-    return [_to_hit(row) for row in rows]
+    return [_to_hit(row) for row in found]
 
 
 @never_stranded
@@ -105,8 +117,13 @@ def ranked(
     k: int,
     where: str | Expr | None,
     words_share: float = WORDS_SHARE,
+    by: str = "id",
 ) -> list[dict[str, Any]]:
-    """What `candidates` finds, in the same order, as rows of "id", "score" and "_rowid"; see there."""
+    """What `candidates` finds, in the same order, as rows of "id" and "score"; see there.
+
+    By `NUMBER` instead of "id" it is faster, equal scores come in order of it, and it holds for one version of the
+    table.
+    """
     if mode not in get_args(SearchMode):
         raise ConfigError(f"unknown search mode {mode!r} (known: {', '.join(get_args(SearchMode))})")
     if not isinstance(k, int) or k < 1:
@@ -114,53 +131,63 @@ def ranked(
     condition = (parse_where(where) if where.strip() else None) if isinstance(where, str) else where
     depth, wanted = min(max(DEPTH, 3 * k), MOST), read_query(text)
     if mode == "text":
-        return _by_words(table, "search_text", wanted, condition, depth)
+        return _by_words(table, "search_text", wanted, condition, depth, by)
     if vector is None:
         raise ConfigError(f"search mode {mode!r} needs the query's vector")
     if mode == "vector":
-        return _by_vector(table, vector, condition, depth)
+        return _by_vector(table, vector, condition, depth, by)
     with ThreadPoolExecutor(1) as pool:
-        worded = pool.submit(_by_words, table, "wider_text", wanted, condition, depth, vector)
-        near = _by_vector(table, vector, condition, depth, wanted)
-        return fuse(near, worded.result(), words_share)
+        worded = pool.submit(_by_words, table, "wider_text", wanted, condition, depth, by, vector)
+        near = _by_vector(table, vector, condition, depth, by, wanted)
+        return fuse(near, worded.result(), words_share, by)
 
 
-def _whole(table: Table, best: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """Rows with all columns, in the same order.
+def _with_ties(best: Sequence[dict[str, Any]], keep: int | None) -> Sequence[dict[str, Any]]:
+    """The first `keep`, and what ranks like the last of these: which of them are kept, their ids say."""
+    if keep is None or keep >= len(best):
+        return best
+    last = _merit(best[keep - 1])
+    return [row for n, row in enumerate(best) if n < keep or _merit(row) == last]
 
-    A row's number is the fastest way to it, but names another row, or none, once somebody else has compacted the table
-    in between: then the ids are looked for. A row that is gone by now is left out.
-    """
+
+def _taken(table: Table, numbers: Sequence[int]) -> list[dict[str, Any]]:
+    """Rows with all columns; fewer, or none, where somebody has compacted the table meanwhile."""
+    try:
+        found = table.take_row_ids(list(numbers)).with_row_id().select(_COLUMNS) if numbers else None
+        return [] if found is None else list(found.to_arrow().to_pylist())
+    except (OSError, RuntimeError, ValueError):
+        return []
+
+
+def _by_ids(table: Table, best: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Rows with all columns, in the same order; one that is gone by now is left out."""
     from lancedb.expr import col
 
-    if not best:
-        return []
-    numbers = [row["_rowid"] for row in best]
-    try:
-        found = table.take_row_ids(numbers).select(_COLUMNS).to_arrow().to_pylist()
-    except (OSError, RuntimeError, ValueError):
-        found = []
-    rows = {row["id"]: row for row in found if row["doc_id"] != GONE}
-    if any(row["id"] not in rows for row in best):
-        where = col("id").isin([row["id"] for row in best])
-        rows = {row["id"]: row for row in fetch(table, where, _COLUMNS) if row["doc_id"] != GONE}
+    where = col("id").isin([row["id"] for row in best])
+    rows = {row["id"]: row for row in fetch(table, where, _COLUMNS) if row["doc_id"] != GONE} if best else {}
     return [{**rows[row["id"]], "score": row["score"]} for row in best if row["id"] in rows]
 
 
 def _by_vector(
-    table: Table, vector: NDArray[np.float32], where: Expr | None, depth: int, wanted: Wanted | None = None
+    table: Table,
+    vector: NDArray[np.float32],
+    where: Expr | None,
+    depth: int,
+    by: str,
+    wanted: Wanted | None = None,
 ) -> list[dict[str, Any]]:
     """By cosine; of the `depth` nearest those that have the phrases."""
     phrased = wanted is not None and bool(wanted.phrases)
     query = table.search(vector, vector_column_name="vector", query_type="vector").distance_type("cosine")
     query = query.nprobes(NPROBES).refine_factor(REFINE_FACTOR).limit(depth)
-    query = query.select(["id", "_distance", *(["search_text"] if phrased else [])]).with_row_id(True)
+    query = query.select([*_selected(by), "_distance", *(["search_text"] if phrased else [])])
+    query = query.with_row_id(by == NUMBER)
     if where is not None:
         query = query.where(where)
     found = query.to_arrow().to_pylist()
     if wanted is not None and phrased:
         found = [row for row in found if wanted.stands_in(row["search_text"])]
-    return _ordered({"id": r["id"], "_rowid": r["_rowid"], "score": 1.0 - r["_distance"]} for r in found)
+    return _ordered(({by: row[by], "score": 1.0 - row["_distance"]} for row in found), by)
 
 
 def _by_words(
@@ -169,24 +196,28 @@ def _by_words(
     wanted: Wanted,
     where: Expr | None,
     depth: int,
+    by: str,
     vector: NDArray[np.float32] | None = None,
 ) -> list[dict[str, Any]]:
     """By BM25 of a column, and of `search_text` for phrases; with the query's vector each row has its "cosine" too."""
     asked = _full_text_query(wanted, column)
     if asked is None:
         return []
-    columns = ["id", "_score", *(["vector"] if vector is not None else [])]
-    query = table.search(asked, query_type="fts").with_row_id(True)
+    columns = [*_selected(by), "_score", *(["vector"] if vector is not None else [])]
+    query = table.search(asked, query_type="fts").with_row_id(by == NUMBER)
     query = query.select([*columns, *(["search_text"] if wanted.phrases else [])])
     if where is not None:
         query = query.where(where)
     found = _with_phrases(query, wanted, depth) if wanted.phrases else query.limit(depth).to_arrow()
-    plain = found.select(["id", "_rowid", "_score"]).to_pylist()
-    rows = [{"id": row["id"], "_rowid": row["_rowid"], "score": row["_score"]} for row in plain]
+    rows = [{by: row[by], "score": row["_score"]} for row in found.select([by, "_score"]).to_pylist()]
     if vector is not None:
         cosines = _cosines(found["vector"].combine_chunks().flatten().to_numpy(zero_copy_only=False), vector)
         rows = [{**row, "cosine": cosine} for row, cosine in zip(rows, cosines, strict=True)]
-    return _ordered(rows)
+    return _ordered(rows, by)
+
+
+def _selected(by: str) -> list[str]:
+    return [by] if by != NUMBER else []  # which comes of itself
 
 
 def _full_text_query(wanted: Wanted, column: str) -> FullTextQuery | None:
@@ -221,12 +252,20 @@ def _cosines(stored: NDArray[np.float32], vector: NDArray[np.float32]) -> list[f
     return [float(row @ vector) / float(n) if n else 0.0 for row, n in zip(rows, lengths, strict=True)]
 
 
-def _ordered(rows: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
-    return sorted(rows, key=lambda row: (-row["score"], row["id"]))
+def _ordered(rows: Iterable[dict[str, Any]], by: str = "id") -> list[dict[str, Any]]:
+    return sorted(rows, key=lambda row: (*_merit(row), row[by]))
+
+
+def _merit(row: Mapping[str, Any]) -> tuple[float, float]:
+    """The best is least; of equal hybrid scores the cosine decides."""
+    return -row["score"], -row.get("cosine", 0.0)
 
 
 def fuse(
-    near: Sequence[dict[str, Any]], worded: Sequence[dict[str, Any]], words_share: float = WORDS_SHARE
+    near: Sequence[dict[str, Any]],
+    worded: Sequence[dict[str, Any]],
+    words_share: float = WORDS_SHARE,
+    by: str = "id",
 ) -> list[dict[str, Any]]:
     """Rows of both searches by the weighted mean of cosine and BM25, each as a share of the best one.
 
@@ -236,18 +275,18 @@ def fuse(
         near: by cosine, which is their score.
         worded: by BM25, which is their score, with their cosine. A row that is not among them counts as without words.
         words_share: of BM25.
+        by: what names a row.
     """
-    cosines = {row["id"]: round(row.get("cosine", row["score"]), _DIGITS) for row in (*worded, *near)}
-    words = {row["id"]: row["score"] for row in worded}
+    cosines = {row[by]: round(row.get("cosine", row["score"]), _DIGITS) for row in (*worded, *near)}
+    words = {row[by]: row["score"] for row in worded}
     nearest, most = max(cosines.values(), default=0.0), max(words.values(), default=0.0)
 
-    def score(key: str) -> float:
+    def score(key: str | int) -> float:
         cosine = max(0.0, cosines[key]) / nearest if nearest > 0 else 0.0
         return (1 - words_share) * cosine + words_share * (words.get(key, 0.0) / most if most > 0 else 0.0)
 
-    rows = {row["id"]: row for row in (*near, *worded)}
-    found = [{**row, "score": score(key)} for key, row in rows.items()]
-    return sorted(found, key=lambda row: (-row["score"], -cosines[row["id"]], row["id"]))
+    rows = {row[by]: row for row in (*near, *worded)}
+    return _ordered(({**row, "score": score(key), "cosine": cosines[key]} for key, row in rows.items()), by)
 
 
 def _to_hit(row: Mapping[str, Any]) -> SearchHit:

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
+import lancedb
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rag_ingest.store import indexes
+from rag_ingest.store import search as searching
 from rag_ingest.store.knowledge_base import DocumentChunks, DocumentRecord, KnowledgeBase
 from rag_ingest.store.phrases import read_query
 from rag_ingest.store.search import WORDS_SHARE, fuse
@@ -94,6 +97,33 @@ def test_fusion_without_a_word_or_a_likeness_is_the_other_alone() -> None:
     assert [row["id"] for row in fuse(near, [])] == ["a", "b"]
     worded = [{"id": "b", "score": 2.0, "cosine": -0.6}, {"id": "a", "score": 1.0, "cosine": 0.0}]
     assert [row["id"] for row in fuse([], worded)] == ["b", "a"]
+
+
+@pytest.mark.parametrize("times", [1, 2, 9])
+def test_rows_that_move_while_they_are_ranked_are_found(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, times: int
+) -> None:
+    kb = open_new(tmp_path / "kb")
+    vectors = np.eye(DIMENSION, dtype=np.float32)
+    kb.replace_documents([document(name, [f"{name} {n}" for n in range(3)], vectors[:3]) for name in ("a", "b", "c")])
+    query = vectors[0] + 0.5 * vectors[1]
+    expected = kb.search("", query, mode="vector", k=4)
+    assert [hit.chunk_id for hit in expected] == ["a-00000", "b-00000", "c-00000", "a-00001"]
+    rank, left = searching.ranked, [times]
+
+    def meanwhile(table: Any, *args: Any, **options: Any) -> list[dict[str, Any]]:
+        """Behind it somebody writes all rows anew, in another order: their numbers are those of other rows."""
+        found = rank(table, *args, **options)
+        if left[0]:
+            left[0] -= 1
+            rows = table.to_arrow()
+            lancedb.connect(tmp_path / "kb").create_table(
+                "chunks", rows.take([*range(len(rows))][::-1]), mode="overwrite"
+            )
+        return found
+
+    monkeypatch.setattr(searching, "ranked", meanwhile)
+    assert kb.search("", query, mode="vector", k=4) == expected
 
 
 def test_a_vector_index_of_another_make_is_replaced(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
