@@ -97,7 +97,7 @@ def candidates(
         version = table.version
         best = _with_ties(rank(by=NUMBER), keep)
         rows = {row[NUMBER]: row for row in _taken(table, [row[NUMBER] for row in best])}
-        if table.version == version:
+        if len(rows) == len(best) and table.version == version:
             return [_to_hit(row) for row in _ordered({**rows[row[NUMBER]], **row} for row in best)[:keep]]
     for _ in range(TRIES):
         best = rank()[:keep]
