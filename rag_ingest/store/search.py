@@ -8,14 +8,11 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from rag_ingest.errors import ConfigError
-from rag_ingest.store.gone import GONE
+from rag_ingest.store.hit_rows import NUMBER, by_ids, taken, to_hit
 from rag_ingest.store.phrases import Wanted, read_query
-from rag_ingest.store.placing import box_of, figure_of
-from rag_ingest.store.schema import PAPER_COLUMNS, WITNESS_COLUMNS
-from rag_ingest.store.tables import fetch
 from rag_ingest.store.trouble import TRIES, never_stranded
 from rag_ingest.store.where import parse_where
-from rag_ingest.types import SearchHit, Span
+from rag_ingest.types import SearchHit
 
 if TYPE_CHECKING:
     import numpy as np
@@ -36,27 +33,15 @@ Ingber 2023, "An Analysis of Fusion Functions for Hybrid Retrieval". Measured: e
 DEPTH = 50
 """Each way of searching gives at least so many, so that fusion and ties don't hang on the last rank."""
 
-NUMBER = "_rowid"
-"""Where a row lies; another one has it once the table is written anew."""
-
 MOST = 500_000_000
 """LanceDB counts candidates in 32 bits; whoever asks for more means all."""
 
 NPROBES, REFINE_FACTOR = 50, 2
-"""Of 50 that are asked for, so that 100 are compared exactly, the index of `store.indexes` finds all, in 100,000
-vectors near those of real chunks; 0.90 without refinement: eval/store.md. Without an index they do nothing."""
-
-_SCORE_DIGITS = 4
-"""Of a witness score, as in the ledger; the column holds 32 bits."""
+"""Of 50 that are asked for, so that 100 are compared exactly, the index of `store.indexes` finds 0.999, in
+100,000 vectors near those of real chunks; 0.905 without refinement: eval/store.md. Without an index they do nothing."""
 
 _DIGITS = 6
 """Of a cosine: the database and numpy differ beyond them, and equal chunks must tie."""
-
-_KNOWN = [*WITNESS_COLUMNS, "verdict", *PAPER_COLUMNS, "year", "version"]
-_COLUMNS = [
-    *("id", "doc_id", "source", "title", "text", "context", "headings", "pages", "span_start", "span_end"),
-    *("bboxes", "figures", "category_lines", *_KNOWN),
-]
 
 
 def candidates(
@@ -96,15 +81,15 @@ def candidates(
     for _ in range(TRIES - 1):
         version = table.version
         best = _with_ties(rank(by=NUMBER), keep)
-        rows = {row[NUMBER]: row for row in _taken(table, [row[NUMBER] for row in best])}
+        rows = {row[NUMBER]: row for row in taken(table, [row[NUMBER] for row in best])}
         if len(rows) == len(best) and table.version == version:
-            return [_to_hit(row) for row in _ordered({**rows[row[NUMBER]], **row} for row in best)[:keep]]
+            return [to_hit(row) for row in _ordered({**rows[row[NUMBER]], **row} for row in best)[:keep]]
     for _ in range(TRIES):
         best = rank()[:keep]
-        found = _by_ids(table, best)
+        found = by_ids(table, best)
         if len(found) == len(best):  # else somebody replaced some in between
             break
-    return [_to_hit(row) for row in found]
+    return [to_hit(row) for row in found]
 
 
 @never_stranded
@@ -148,24 +133,6 @@ def _with_ties(best: Sequence[dict[str, Any]], keep: int | None) -> Sequence[dic
         return best
     last = _merit(best[keep - 1])
     return [row for n, row in enumerate(best) if n < keep or _merit(row) == last]
-
-
-def _taken(table: Table, numbers: Sequence[int]) -> list[dict[str, Any]]:
-    """Rows with all columns; fewer, or none, where somebody has compacted the table meanwhile."""
-    try:
-        found = table.take_row_ids(list(numbers)).with_row_id().select(_COLUMNS) if numbers else None
-        return [] if found is None else list(found.to_arrow().to_pylist())
-    except (OSError, RuntimeError, ValueError):
-        return []
-
-
-def _by_ids(table: Table, best: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """Rows with all columns, in the same order; one that is gone by now is left out."""
-    from lancedb.expr import col
-
-    where = col("id").isin([row["id"] for row in best])
-    rows = {row["id"]: row for row in fetch(table, where, _COLUMNS) if row["doc_id"] != GONE} if best else {}
-    return [{**rows[row["id"]], "score": row["score"]} for row in best if row["id"] in rows]
 
 
 def _by_vector(
@@ -287,28 +254,3 @@ def fuse(
 
     rows = {row[by]: row for row in (*near, *worded)}
     return _ordered(({**row, "score": score(key), "cosine": cosines[key]} for key, row in rows.items()), by)
-
-
-def _to_hit(row: Mapping[str, Any]) -> SearchHit:
-    return SearchHit(
-        chunk_id=row["id"],
-        doc_id=row["doc_id"],
-        source=row["source"],
-        title=row["title"],
-        text=row["text"],
-        context=row["context"],
-        headings=tuple(row["headings"]),
-        pages=tuple(row["pages"]),
-        score=float(row["score"]),
-        span=Span(row["span_start"], row["span_end"]),
-        bboxes=tuple((box["page"], box_of(box)) for box in row["bboxes"] or ()),
-        figures=tuple(figure_of(figure) for figure in row["figures"] or ()),
-        metadata=_known(row),
-    )
-
-
-def _known(row: Mapping[str, Any]) -> dict[str, Any]:
-    known = {name: row[name] for name in _KNOWN if row[name] is not None}
-    known |= {name: round(known[name], _SCORE_DIGITS) for name in WITNESS_COLUMNS if name in known}
-    categories = (row["category_lines"] or "").split()
-    return {**known, "categories": categories} if categories else known

@@ -65,11 +65,11 @@ def test_what_cannot_be_listed_to_its_end_lost_no_member(tmp_path: Path) -> None
     options = ArxivOptions(cache=str(tmp_path / "cache"))
     whole, gone = dump.read_bytes(), [f"{dump}!/{NAMES[2]}"]
 
-    def found(failed: set[str] = set()) -> list[str]:  # noqa: B006
-        return vanished(on_record(dump), [dump.parent], failed, options)
+    def found(*failed: str) -> list[str]:
+        return vanished(on_record(dump), [dump.parent], set(failed), options)
 
     assert found() == gone
-    assert found({str(dump)}) == []
+    assert found(str(dump)) == []
     unended = -(-len(whole.rstrip(b"\0")) // 512) * 512  # without the end mark
     for content in (whole[: whole.index(NAMES[1].encode()) + 600], whole[:unended], b"", b"<html>", tar_of([])):
         dump.write_bytes(content)

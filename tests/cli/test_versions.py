@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,8 @@ from tests.load.conftest import build_pdf, text_at
 from tests.load.dumps import record, regular, tar_of, write_metadata
 
 PAPER = "1501/1501.00001"
+
+Ingest = Callable[..., dict[str, int]]
 
 
 def pdf(word: str, pages: int = 1) -> bytes:
@@ -30,7 +32,7 @@ def dump(folder: Path, number: int, **members: bytes) -> Path:
 
 
 @pytest.fixture
-def ingest(run: Run, tmp_path: Path):  # type: ignore[no-untyped-def]
+def ingest(run: Run, tmp_path: Path) -> Ingest:
     """Returns what is said of documents; into `tmp_path / "db"` where nothing else is said."""
 
     def into(*paths: Path, db: str = "db", more: Sequence[object] = (), expect: int = 0) -> dict[str, int]:
@@ -55,7 +57,7 @@ def found(db: Path) -> set[str]:
 
 
 @pytest.mark.parametrize("order", [(1, 2), (2, 1)])
-def test_one_without_version_gives_way_in_whatever_order(ingest, tmp_path: Path, order: Sequence[int]) -> None:  # type: ignore[no-untyped-def]
+def test_one_without_version_gives_way_in_whatever_order(ingest: Ingest, tmp_path: Path, order: Sequence[int]) -> None:
     dumps = {1: dump(tmp_path, 1, v2=pdf("beta")), 2: dump(tmp_path, 2, _=pdf("alpha"))}
     for number in order:
         ingest(dumps[number])
@@ -66,7 +68,7 @@ def test_one_without_version_gives_way_in_whatever_order(ingest, tmp_path: Path,
     assert {table: rows(tmp_path / "db", table) for table in before} == before
 
 
-def test_two_versions_by_the_metadata_alone(ingest, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+def test_two_versions_by_the_metadata_alone(ingest: Ingest, tmp_path: Path) -> None:
     metadata = ("--set", f"arxiv.metadata={write_metadata(tmp_path / 'm.json', record('1501.00001'))}")
     dumps = [dump(tmp_path, n, _=pdf(word)) for n, word in enumerate(("alpha", "beta"), 1)]
     for one in dumps:
@@ -76,7 +78,7 @@ def test_two_versions_by_the_metadata_alone(ingest, tmp_path: Path) -> None:  # 
     assert ingest(*dumps, more=metadata) == {"unchanged": 2}
 
 
-def test_older_versions_in_a_dump_are_on_record_and_their_pages_are_not_read(ingest, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+def test_older_versions_in_a_dump_are_on_record_and_their_pages_are_not_read(ingest: Ingest, tmp_path: Path) -> None:
     one = dump(tmp_path, 1, v1=pdf("alpha"), v3=pdf("gamma"), v2=pdf("beta"))
     assert ingest(one) == {"added": 1, "superseded": 2}
     assert states(tmp_path / "db") == {"1/v1": "superseded", "1/v2": "superseded", "1/v3": "done"}
@@ -86,8 +88,8 @@ def test_older_versions_in_a_dump_are_on_record_and_their_pages_are_not_read(ing
     assert ingest(one) == {"unchanged": 3}
 
 
-def test_the_second_run_opens_none_of_the_older_versions(  # type: ignore[no-untyped-def]
-    ingest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_the_second_run_opens_none_of_the_older_versions(
+    ingest: Ingest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     one, opened, first = dump(tmp_path, 1, v1=pdf("alpha"), v2=pdf("beta")), [], ArxivLoader.open
     ingest(one)
@@ -102,7 +104,7 @@ def test_the_second_run_opens_none_of_the_older_versions(  # type: ignore[no-unt
 
 
 @pytest.mark.parametrize("broken", [b"%PDF-1.4 cut", "pages"])
-def test_a_broken_version_leaves_the_paper_to_the_one_before(ingest, tmp_path: Path, broken: Any) -> None:  # type: ignore[no-untyped-def]
+def test_a_broken_version_leaves_the_paper_to_the_one_before(ingest: Ingest, tmp_path: Path, broken: Any) -> None:
     """Be it that it can't be opened, or that none of its pages can be read."""
     content = broken if isinstance(broken, bytes) else unreadable_page()
     one = dump(tmp_path, 1, v1=pdf("alpha"), v2=pdf("beta"), v3=content)
@@ -120,7 +122,7 @@ def unreadable_page() -> bytes:
     return build_pdf([b""]).replace(b"/Type/Page/", b"/Type/Pag_/")
 
 
-def test_a_copy_under_another_version_says_its_own(run: Run, ingest, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+def test_a_copy_under_another_version_says_its_own(run: Run, ingest: Ingest, tmp_path: Path) -> None:
     for order in ((1, 2), (2, 1)):
         db = tmp_path / f"db{order[0]}"
         for version in order:
@@ -135,7 +137,7 @@ def test_a_copy_under_another_version_says_its_own(run: Run, ingest, tmp_path: P
         ]
 
 
-def test_a_copy_without_version_takes_none_of_another_name(ingest, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+def test_a_copy_without_version_takes_none_of_another_name(ingest: Ingest, tmp_path: Path) -> None:
     """Else it would outrank the other content of that version, if it came after."""
     dumps = [
         dump(tmp_path, n, **{name: pdf(word)}) for n, name, word in ((1, "v1", "a"), (2, "v1", "b"), (3, "_", "a"))
@@ -147,7 +149,7 @@ def test_a_copy_without_version_takes_none_of_another_name(ingest, tmp_path: Pat
         assert states(tmp_path / db) == {"1/v1": "superseded", "2/v1": "done", "3/": "superseded"}
 
 
-def test_a_paper_without_version_has_a_name(run: Run, ingest, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+def test_a_paper_without_version_has_a_name(run: Run, ingest: Ingest, tmp_path: Path) -> None:
     ingest(dump(tmp_path, 1, _=pdf("alpha")))
     names = ("1501.00001", "arXiv:1501.00001", "https://arxiv.org/abs/1501.00001", "arxiv.org/pdf/1501.00001.pdf")
     for name in names:

@@ -55,11 +55,11 @@ def many_layer(number: int) -> tuple[TextLine, ...]:
 def test_sixty_four_in_flight_under_every_trouble_lose_and_double_nothing(engine: MakeEngine) -> None:
     numbers = list(range(MANY))
     script = {n: list(LOAD[n % len(LOAD)][0]) for n in numbers}
-    with serving(script=script, work_s=0.01) as server:
+    with serving(script=script, work_s=0.05) as server:
         reader = engine(server, retries=2, fallback="textlayer", timeout_s=1.0, witness=False, scripts=("Latin",))
         results = reader.recognize([Page("d" * 64, n, painted(n), many_layer(n), (612.0, 792.0)) for n in numbers])
     assert [r.page if isinstance(r, Failure) else r.number for r in results] == numbers, "each once, in order"
-    assert 8 <= server.most_open <= 64
+    assert 8 < server.most_open <= 64
     for number, result in zip(numbers, results, strict=True):
         by = LOAD[number % len(LOAD)][1]
         assert isinstance(result, Failure) == (by == "later")

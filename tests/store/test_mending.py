@@ -16,6 +16,7 @@ from rag_ingest.errors import NoKnowledgeBaseError, StoreError, StoreMismatchErr
 from rag_ingest.store import knowledge_base
 from rag_ingest.store.knowledge_base import DocumentRecord, KnowledgeBase
 from rag_ingest.types import Chunk, Failure, PageMarkdown, Span
+from tests.store.all_rows import rows
 
 MARKS = ("ocr", "split", "toy@1")
 SOURCES = ("/a.pdf", "/b.pdf")
@@ -42,15 +43,6 @@ def ingest(db: Path) -> list[str]:
             )
             kb.replace_document(record, [chunk], np.ones((1, 4), np.float32))
     return done
-
-
-def rows(db: Path) -> dict[str, list[dict[str, Any]]]:
-    opened, volatile = lancedb.connect(db), {"updated_at", "ingested_at"}
-    found = {name: opened.open_table(name).to_arrow().to_pylist() for name in ("documents", "pages", "chunks")}
-    return {
-        name: sorted(({k: v for k, v in row.items() if k not in volatile} for row in theirs), key=str)
-        for name, theirs in found.items()
-    }
 
 
 def lose(db: Path) -> None:

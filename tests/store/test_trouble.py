@@ -10,7 +10,6 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 import lancedb
 import numpy as np
@@ -21,6 +20,7 @@ from rag_ingest.cli import app
 from rag_ingest.errors import StoreError
 from rag_ingest.store.knowledge_base import KnowledgeBase
 from rag_ingest.store.trouble import damaged_files, explain
+from tests.store.all_rows import rows
 
 WRITER = Path(__file__).parent / "limited_writer.py"
 fill = runpy.run_path(str(WRITER))["fill"]
@@ -43,15 +43,6 @@ def limited(db: Path, *limit: str) -> str:
     assert done.returncode == 0, done.stderr
     assert "\n" not in done.stdout
     return done.stdout
-
-
-def rows(db: Path) -> dict[str, list[dict[str, Any]]]:
-    opened, volatile = lancedb.connect(db), {"updated_at", "ingested_at"}
-    found = {name: opened.open_table(name).to_arrow().to_pylist() for name in ("documents", "pages", "chunks")}
-    return {
-        name: sorted(({k: v for k, v in row.items() if k not in volatile} for row in theirs), key=str)
-        for name, theirs in found.items()
-    }
 
 
 @pytest.mark.parametrize("size", [200, 20_000])
