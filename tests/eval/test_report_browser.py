@@ -5,15 +5,12 @@ from __future__ import annotations
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
+from playwright.sync_api import Browser, Locator, Page, expect, sync_playwright
 
 from eval.report import render
 from tests.eval.little_run import EVERYTHING, ROWS, many, results
-
-if TYPE_CHECKING:
-    from playwright.sync_api import Browser, Locator, Page
 
 CHROMIUM = shutil.which("chromium")
 
@@ -40,8 +37,7 @@ class Watched:
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    sync_api = pytest.importorskip("playwright.sync_api")
-    with sync_api.sync_playwright() as playwright:
+    with sync_playwright() as playwright:
         chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
         yield chromium
         chromium.close()
@@ -65,6 +61,7 @@ def report(browser: Browser, file: Path) -> Iterator[Watched]:
 
 
 def shown(page: Page) -> Locator:
+    """The questions that the filters leave; what opening one draws comes a moment after, so it is waited for."""
     return page.locator("details.q:visible")
 
 
@@ -76,8 +73,9 @@ def test_a_phone_can_read_plots_and_every_arm_without_the_page_moving_sideways(r
     assert min(size for size in sizes if size) >= 10, "not shrunk with the plot"
     assert page.evaluate("(l => l.scrollHeight <= l.clientHeight)(document.getElementById('legend'))")
     page.locator("details.q > summary").first.click()
-    summary = page.locator(".passage > summary").first
-    assert all(part.is_visible() for part in summary.locator("> *").all()), "the paper's name as well"
+    parts = page.locator(".passage > summary").first.locator("> *")
+    expect(parts).to_have_count(4)
+    assert all(part.is_visible() for part in parts.all()), "the paper's name as well"
 
 
 def test_every_plot_has_marks_and_named_axes(report: Watched) -> None:
@@ -121,8 +119,8 @@ def test_a_question_opens_and_shows_evidence_and_what_was_retrieved(report: Watc
     assert "missed by the ranking" in first.locator("details.arm[data-arm=plain] > summary").inner_text()
     assert "Rank 31 holds the evidence" in first.locator("details.arm[data-arm=plain]").inner_text()
     better = first.locator("details.arm[data-arm=better]")
-    assert better.locator(".passage").count() == 2
-    assert better.locator(".passage.holds").count() == 1
+    expect(better.locator(".passage")).to_have_count(2)
+    expect(better.locator(".passage.holds")).to_have_count(1)
     assert "</script>" in better.locator(".passage.holds .text").inner_text()
     assert {"gauge", "drifted", "twice"} <= set(better.locator(".passage.holds mark").all_inner_texts())
 
@@ -188,9 +186,11 @@ def test_a_large_run_stays_usable(browser: Browser, tmp_path: Path) -> None:
     page = watched.page
     assert shown(page).count() == 500
     assert page.locator("#legend button[aria-pressed=true]").count() == 8, "plots start with the best arms"
-    page.locator("details.q > summary").nth(499).click()
-    assert page.locator("details.q").nth(499).locator("details.arm").count() == 12
-    page.locator("details.q").nth(499).locator("details.arm > summary").nth(7).click()
-    assert page.locator("details.q").nth(499).locator(".passage").count() >= 1
+    last = page.locator("details.q").nth(499)
+    last.locator("> summary").click()
+    expect(last.locator("details.arm")).to_have_count(12)
+    expect(last.locator(".passage")).to_have_count(0)
+    last.locator("details.arm > summary").nth(7).click()
+    expect(last.locator(".passage").first).to_be_visible()
     assert watched.said == []
     page.close()
