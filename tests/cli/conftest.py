@@ -7,17 +7,37 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+from numpy.typing import NDArray
 from typer.testing import CliRunner, Result
 
 from rag_ingest.cli import app
+from rag_ingest.embed.sentence_transformers import SentenceTransformersEmbedder
+from tests.conftest import Once
 
 Run = Callable[..., Result]
+VECTORS: dict[tuple[str, str, str], Any] = {}
+"""By model, prompt and text."""
 
 
 def json_lines(result: Result) -> list[Any]:
     """Stdout as JSON, one value a line; anything else on stdout fails."""
     return [json.loads(line) for line in result.stdout.splitlines()]
+
+
+@pytest.fixture(autouse=True)
+def embedded_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """In this process the model embeds each text of the few papers once, and not again with every test."""
+    embed = SentenceTransformersEmbedder._embed
+
+    def known(self: SentenceTransformersEmbedder, texts: Sequence[str], prompt: str) -> NDArray[np.float32]:
+        keys = [(self.name, prompt, text) for text in texts]
+        new = {key: text for key, text in zip(keys, texts, strict=True) if key not in VECTORS}
+        VECTORS.update(zip(new, embed(self, [*new.values()], prompt), strict=True))
+        return np.array([VECTORS[key] for key in keys], dtype=np.float32).reshape(len(keys), self.dimension)
+
+    monkeypatch.setattr(SentenceTransformersEmbedder, "_embed", known)
 
 
 @pytest.fixture(scope="session")
@@ -36,11 +56,9 @@ def run() -> Run:
 
 
 @pytest.fixture(scope="session")
-def kb(run: Run, corpus: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def kb(run: Run, corpus: Path, once: Once) -> Path:
     """The built-in corpus, read by the embedded default."""
-    db = tmp_path_factory.mktemp("kb") / "db"
-    run("ingest", corpus, "--db", db, "--engine", "layout")
-    return db
+    return once("kb", lambda db: run("ingest", corpus, "--db", db, "--engine", "layout"))
 
 
 def rows(db: Path, table: str, drop: Sequence[str] = ()) -> list[dict[str, Any]]:

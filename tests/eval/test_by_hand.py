@@ -17,8 +17,8 @@ from eval.runner import run
 from eval.suite import Suite
 from tests.conftest import REAL_DATA
 
-DOCS = ("1706.03762", "stardate", "PMC4562040")
-IDS = ("1706.03762#1", "1706.03762#4", "stardate#1", "stardate#5", "PMC4562040#6")
+DOCS = ("1706.03762", "stardate")
+IDS = ("1706.03762#1", "1706.03762#4", "stardate#1", "stardate#5")
 BUDGET = 1024
 
 

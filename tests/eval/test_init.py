@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -162,7 +163,9 @@ def test_no_readable_pdf_is_refused(tmp_path: Path) -> None:
 def test_real_papers_give_all_three_kinds_with_evidence_on_their_pages(tmp_path: Path) -> None:
     if not (data_folder() / "papers").is_dir():
         pytest.skip(f"no {data_folder() / 'papers'}: set RAG_INGEST_DATA")
-    done = CliRunner().invoke(app, ["init", str(data_folder() / "papers"), "--out", str(tmp_path / "set")])
+    for paper in ("1706.03762", "9802040", "PMC3178181", "PMC5376420", "celerite", "dynonet"):
+        shutil.copytree(data_folder() / "papers" / paper, tmp_path / "papers" / paper)
+    done = CliRunner().invoke(app, ["init", str(tmp_path / "papers"), "--out", str(tmp_path / "set")])
     assert done.exit_code == 0
     dataset = load_dataset(f"jsonl:{tmp_path / 'set'}")
     assert dataset.strata == ("prose", "table", "formula")
