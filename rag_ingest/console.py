@@ -13,6 +13,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from rag_ingest.report import DocumentReport, EngineChosen, IngestReport, Waiting, failure_json
+from rag_ingest.stages import Work
 from rag_ingest.types import Chunk, Failure, PageMarkdown
 
 SHOWN_FAILURES = 20
@@ -92,8 +93,8 @@ class IngestProgress(_Progress):
             self.pages += 1
             self.open_done += 1
             self.show("reading")
-        elif hasattr(event, "todo"):
-            self.open_pages, self.open_done = len(event.todo), 0
+        elif isinstance(event, Work):
+            self.open_pages, self.open_done = event.pages, 0
             self.show("reading")
 
     def _share_of_open_document(self) -> float:
@@ -116,7 +117,8 @@ def document_line(report: DocumentReport) -> str:
     if report.outcome in ("unchanged", "duplicate", "moved", "superseded", "removed"):
         return f"{report.source}: {report.outcome}"
     failed = f", {report.pages_failed} pages failed" if report.pages_failed else ""
-    cached = f" + {report.pages_cached} from the ledger" if report.pages_cached else ""
+    placed = f" ({report.pages_placed} placed again)" if report.pages_placed else ""
+    cached = f" + {report.pages_cached} from the ledger{placed}" if report.pages_cached else ""
     return f"{report.source}: {report.outcome}, {report.pages_read} pages{cached}{failed}, {report.chunks} chunks"
 
 
@@ -125,7 +127,8 @@ def print_ingest_report(report: IngestReport) -> None:
     documents = ", ".join(f"{n} {outcome}" for outcome, n in sorted(report.documents.items())) or "none"
     rate = f" ({report.pages_read / report.seconds:.1f} pages/s)" if report.seconds and report.pages_read else ""
     failed = f", {report.pages_failed} failed" if report.pages_failed else ""
-    cached = f", {report.pages_cached} from the ledger" if report.pages_cached else ""
+    placed = f", {report.pages_placed} placed again" if report.pages_placed else ""
+    cached = f", {report.pages_cached} from the ledger{placed}" if report.pages_cached else placed
     cut = f", {report.pages_cut} cut at the token limit" if report.pages_cut else ""
     empty = f", {report.pages_empty} without any text" if report.pages_empty else ""
     rows = [
@@ -196,7 +199,9 @@ def print_status(status: Any, db: str) -> None:
     if status.superseded:
         rows.append(("superseded", f"{status.superseded} earlier versions"))
     for why, n in Counter(stale["why"] for stale in status.stale).most_common():
-        rows.append(("stale", f"{n} documents: {why}; ingest them again"))
+        pages = sum(stale.get("pages", 0) for stale in status.stale if stale["why"] == why)
+        of_them = f" with {pages} pages to place" if pages else ""
+        rows.append(("stale", f"{n} documents{of_them}: {why}; ingest them again"))
     _print_rows(out, rows)
     for failure in status.failures:
         page = f" page {failure.page}" if failure.page else ""

@@ -20,13 +20,24 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from rag_ingest import registry
 from rag_ingest.config import Config, section_of
-from rag_ingest.load.discover import find_sources
-from rag_ingest.ocr.figures import cropped, with_paths
+from rag_ingest.load.discover import find_sources, once
+from rag_ingest.ocr.figures import with_paths
 from rag_ingest.ocr.places import check as check_places
-from rag_ingest.ocr.places import placed
+from rag_ingest.ocr.placing import place, place_again, wanted
 from rag_ingest.parse.document import assemble
 from rag_ingest.split import split
-from rag_ingest.stages import Known, PageResult, Plan, Work, all_pages, collect, once, read, recognize, sourced
+from rag_ingest.stages import (
+    Known,
+    PageAgain,
+    PageResult,
+    Plan,
+    Work,
+    all_pages,
+    collect,
+    read,
+    recognize,
+    sourced,
+)
 from rag_ingest.types import (
     Chunk,
     Document,
@@ -36,6 +47,7 @@ from rag_ingest.types import (
     Loader,
     Page,
     PageMarkdown,
+    Placing,
     Source,
     SourceDocument,
 )
@@ -147,25 +159,34 @@ class Pipeline:
         options = asdict(self.config.split)
         return _digest(SPLITTER_VERSION, options, self.embedder.name, self.embedder.max_tokens, counter)
 
+    @property
+    def placing(self) -> Placing:
+        """What is wanted of boxes and crops; it decides neither Markdown nor chunks' text."""
+        return wanted(self.config.figures, self.config.boxes)
+
     def read(
         self, paths: Paths, plan: Plan = all_pages, known: Known = lambda source: False
-    ) -> Iterator[Work | Page | Failure]:
+    ) -> Iterator[Work | Page | PageAgain | Failure]:
         """Finds, opens and renders; see `stages.read`."""
         found = (
             one for path in paths for one in ([path] if isinstance(path, Source | Failure) else find_sources([path]))
         )
         return read(once(found), self.loader, plan=plan, image=self.engine.needs_image, known=known)
 
-    def recognize(self, stream: Iterable[Work | Page | Failure]) -> Iterator[Work | PageResult]:
-        """Runs the engine, and stamps what it read with this pipeline's fingerprint."""
+    def recognize(self, stream: Iterable[Work | Page | PageAgain | Failure]) -> Iterator[Work | PageResult]:
+        """Runs the engine, and stamps what it read with this pipeline's fingerprint; pages again get their places."""
         fingerprint = self.ocr_fingerprint
-        for item in sourced(recognize(stream, self.engine, self._finish)):
+        rest = (self._place_again(item) if isinstance(item, PageAgain) else item for item in stream)
+        for item in sourced(recognize(rest, self.engine, self._finish)):
             if isinstance(item, PageMarkdown):
                 item = with_paths(replace(item, fingerprint=fingerprint), self.config.figures)
             yield item
 
     def _finish(self, page: Page, read: PageMarkdown) -> PageMarkdown:
-        return placed(page, cropped(page, read, self.config.figures), self.config.boxes)  # boxes are judged first
+        return place(page, read, self.config.figures, self.config.boxes)
+
+    def _place_again(self, item: PageAgain) -> PageMarkdown:
+        return place_again(item.page, item.read, self.config.figures, self.config.boxes)
 
     def pages(self, paths: Paths) -> Iterator[tuple[SourceDocument, list[PageResult]] | Failure]:
         """Load and OCR: each document with its pages in order, a failed one in its place; and sources that failed."""

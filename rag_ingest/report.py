@@ -40,6 +40,7 @@ class DocumentReport:
             paper, "removed" is gone from its folder, "failed" is not in it.
         pages_read: pages that the engine read in this run.
         pages_cached: pages whose Markdown was in the ledger.
+        pages_placed: those of them whose boxes or crops were made again.
         seconds: parse, split, embed and store.
     """
 
@@ -52,6 +53,7 @@ class DocumentReport:
     pages_failed: int = 0
     chunks: int = 0
     seconds: float = 0.0
+    pages_placed: int = 0
 
 
 @dataclass
@@ -61,6 +63,7 @@ class IngestReport:
     Attributes:
         pages_cut: pages that ended at the engine's token limit.
         pages_empty: pages in which the engine found no text.
+        pages_placed: pages from the ledger whose boxes or crops were made again.
         left_out: "papers" of dumps that the filters of `[arxiv]` did not let through; "unknown" are those of them of
             which nothing is known to filter by.
     """
@@ -75,6 +78,7 @@ class IngestReport:
     pages_failed: int = 0
     pages_cut: int = 0
     pages_empty: int = 0
+    pages_placed: int = 0
     chunks: int = 0
     left_out: Counter[str] = field(default_factory=Counter)
     seconds: float = 0.0
@@ -102,7 +106,7 @@ class IngestReport:
             self.engine = f"{self.engine}, {other.engine}"
         for outcome, count in other.documents.items():
             self.documents[outcome] = self.documents.get(outcome, 0) + count
-        for name in ("read", "cached", "failed", "cut", "empty"):
+        for name in ("read", "cached", "failed", "cut", "empty", "placed"):
             setattr(self, f"pages_{name}", getattr(self, f"pages_{name}") + getattr(other, f"pages_{name}"))
         self.chunks += other.chunks
         self.left_out += other.left_out
@@ -124,6 +128,7 @@ class IngestReport:
                 "failed": self.pages_failed,
                 "cut": self.pages_cut,
                 "empty": self.pages_empty,
+                "placed": self.pages_placed,
             },
             "chunks": self.chunks,
             "left_out": {name: self.left_out[name] for name in ("papers", "unknown")},

@@ -48,6 +48,7 @@ class Work:
         skip: why no page is to be read: "unchanged", "duplicate" (`same_as` has this content), "moved" (`same_as` had
             it, and its file is gone), "superseded" (by a later version that is there, or under way); else empty.
         stamp: of the source, as it was found.
+        again: pages that were read before and are loaded again, for boxes and crops; of `pictured` the image, too.
     """
 
     document: SourceDocument
@@ -56,6 +57,21 @@ class Work:
     skip: Literal["", "unchanged", "duplicate", "moved", "superseded"] = ""
     same_as: str = ""
     stamp: str = ""
+    again: Mapping[int, PageMarkdown] = field(default_factory=dict)
+    pictured: frozenset[int] = frozenset()
+
+    @property
+    def pages(self) -> int:
+        """How many are loaded."""
+        return len(self.todo) + len(self.again)
+
+
+@dataclass(frozen=True)
+class PageAgain:
+    """A page that is loaded again, and what was read of it."""
+
+    page: Page
+    read: PageMarkdown
 
 
 Plan: TypeAlias = Callable[[SourceDocument], Work]
@@ -82,7 +98,7 @@ def read(
     plan: Plan,
     image: bool,
     known: Known = lambda source: False,
-) -> Iterator[Work | Page | Failure]:
+) -> Iterator[Work | Page | PageAgain | Failure]:
     """Opens each source and yields its `Work`, then the pages that it asks for; one that is `known` is not opened."""
     for source in unpacked(sources, loader):
         if isinstance(source, Failure):
@@ -101,6 +117,15 @@ def read(
         yield work
         if work.todo:
             yield from medium.pages(document, work.todo, image=image)
+        yield from _again(work, medium, image)
+
+
+def _again(work: Work, medium: Loader, image: bool) -> Iterator[PageAgain | Failure]:
+    """Pages that are not for the engine; what is not looked at is not rendered."""
+    for rendered in (False, True):
+        numbers = [number for number in work.again if (image and number in work.pictured) == rendered]
+        for page in medium.pages(work.document, numbers, image=rendered) if numbers else ():
+            yield PageAgain(page, work.again[page.number]) if isinstance(page, Page) else page
 
 
 def unpacked(sources: Iterable[Source | Failure], loader: Callable[[str], Loader]) -> Iterator[Source | Failure]:
@@ -114,16 +139,16 @@ def unpacked(sources: Iterable[Source | Failure], loader: Callable[[str], Loader
 
 
 def recognize(
-    stream: Iterable[Work | Page | Failure], engine: Engine, finish: Finish = lambda page, read: read
+    stream: Iterable[Work | Page | PageResult], engine: Engine, finish: Finish = lambda page, read: read
 ) -> Iterator[Work | PageResult]:
-    """Replaces each page by what the engine read, in the same order and over document borders.
+    """Replaces each page by what the engine read, in the same order and over document borders; all else passes.
 
     An engine that is at many pages at a time gets them one by one, others in batches.
     """
     if isinstance(engine, FlowingEngine):
         yield from flowing(stream, engine, finish)
         return
-    held: list[Work | Page | Failure] = []
+    held: list[Work | Page | PageResult] = []
     waiting = 0
     for item in stream:
         held.append(item)
@@ -135,14 +160,14 @@ def recognize(
 
 
 def flowing(
-    stream: Iterable[Work | Page | Failure], engine: FlowingEngine, finish: Finish
+    stream: Iterable[Work | Page | PageResult], engine: FlowingEngine, finish: Finish
 ) -> Iterator[Work | PageResult]:
     """As `recognize`. A page that takes long holds back what comes behind it, `AHEAD` batches of it, but not its work.
 
     Leaving it early cancels what is under way.
     """
     flow = _Flow(engine, finish)
-    held: deque[Work | Failure | Future[PageResult]] = deque()
+    held: deque[Work | PageResult | Future[PageResult]] = deque()
     try:
         for item in stream:
             held.append(flow.begin(item) if isinstance(item, Page) else item)
@@ -205,11 +230,11 @@ class _Flow:
         return self._finish(page, read) if isinstance(read, PageMarkdown) else read
 
 
-def _is_there(item: Work | Failure | Future[PageResult]) -> bool:
+def _is_there(item: Work | PageResult | Future[PageResult]) -> bool:
     return not isinstance(item, Future) or item.done()
 
 
-def _waited_for(item: Work | Failure | Future[PageResult]) -> Work | PageResult:
+def _waited_for(item: Work | PageResult | Future[PageResult]) -> Work | PageResult:
     return item.result() if isinstance(item, Future) else item
 
 
@@ -230,7 +255,7 @@ def sourced(stream: Iterable[Work | PageResult]) -> Iterator[Work | PageResult]:
         yield item
 
 
-def _recognize(held: Sequence[Work | Page | Failure], engine: Engine, finish: Finish) -> Iterator[Work | PageResult]:
+def _recognize(held: Sequence[Work | Page | PageResult], engine: Engine, finish: Finish) -> Iterator[Work | PageResult]:
     pages = [item for item in held if isinstance(item, Page)]
     results = iter(_results(pages, engine) if pages else [])
     for item in held:
@@ -266,21 +291,10 @@ def collect(stream: Iterable[Work | PageResult]) -> Iterator[tuple[Work, list[Pa
             continue
         elif work is not None:
             results.append(item)
-        if work is not None and len(results) == len(work.todo):
+        if work is not None and len(results) == work.pages:
             yield work, sorted([*work.done.values(), *results], key=_page_number)
             work = None
 
 
 def _page_number(result: PageResult) -> int:
     return (result.page or 0) if isinstance(result, Failure) else result.number
-
-
-def once(found: Iterable[Source | Failure]) -> Iterator[Source | Failure]:
-    """A file that is reached in two ways is read once."""
-    seen: set[str] = set()
-    for item in found:
-        if isinstance(item, Source):
-            if item.uri in seen:
-                continue
-            seen.add(item.uri)
-        yield item

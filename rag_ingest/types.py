@@ -7,9 +7,9 @@ Everything here is frozen. Bad data is a value (`Failure`); bad set-up raises (s
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias, runtime_checkable
+from typing import TYPE_CHECKING, Any, Final, Literal, Protocol, TypeAlias, runtime_checkable
 
 if TYPE_CHECKING:
     from concurrent.futures import Future
@@ -164,6 +164,41 @@ class TextBox:
 
 
 @dataclass(frozen=True, slots=True)
+class Placing:
+    """How far places were looked for on a page, or on every page of a document.
+
+    Attributes:
+        boxes: of text: "" not at all; "layer" in the text layer, which gave little; "all" where there is no more to be
+            had: enough was found, the image was read for it, or there is no text.
+        crops: how figures were cut out, for example "files png 3"; "" not at all; "-" where none has a box.
+    """
+
+    boxes: str = ""
+    crops: str = ""
+
+    def serves(self, wanted: Placing) -> bool:
+        """Whether nothing is left to do for `wanted`; what is not wanted has no need to be gone."""
+        ranks = ("", "layer", "all")
+        found = ranks.index(self.boxes) >= ranks.index(wanted.boxes)
+        return found and (wanted.crops in ("", self.crops) or self.crops == "-")
+
+    @classmethod
+    def of_all(cls, placings: Iterable[Placing]) -> Placing:
+        """What every one of them serves, if they are of one document's pages."""
+        boxes, crops = {"all"}, set[str]()
+        for one in placings:
+            boxes.add(one.boxes)
+            crops.add(one.crops)
+        crops.discard("-")
+        least = next(rank for rank in ("", "layer", "all") if rank in boxes)
+        return cls(least, "-" if not crops else crops.pop() if len(crops) == 1 else "")
+
+
+UNPLACED: Final = Placing()
+"""Where nothing was looked for; as something wanted, every page serves it."""
+
+
+@dataclass(frozen=True, slots=True)
 class PageMarkdown:
     """What an engine read from one page.
 
@@ -176,6 +211,8 @@ class PageMarkdown:
         seconds: the engine's wall time for this page.
         boxes: where its text stands, about a printed line each, in order of their spans, which don't overlap; empty
             where that is not known.
+        boxes_by: see `Placing.boxes`.
+        crops_by: see `Placing.crops`.
     """
 
     doc_id: str
@@ -188,6 +225,13 @@ class PageMarkdown:
     figures: tuple[Figure, ...] = ()
     seconds: float = 0.0
     boxes: tuple[TextBox, ...] = ()
+    boxes_by: str = ""
+    crops_by: str = ""
+
+    @property
+    def placing(self) -> Placing:
+        """How far places were looked for on it."""
+        return Placing(self.boxes_by, self.crops_by)
 
 
 @dataclass(frozen=True, slots=True)

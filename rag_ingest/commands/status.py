@@ -30,15 +30,17 @@ def status(
     from rag_ingest.api import marks_of
     from rag_ingest.config import load_config
     from rag_ingest.console import print_status, status_json
+    from rag_ingest.ocr.placing import wanted
     from rag_ingest.store.knowledge_base import KnowledgeBase
     from rag_ingest.store.run_configs import RunConfigs
+    from rag_ingest.types import UNPLACED
 
     with KnowledgeBase.open(str(db)) as kb:
-        marks = None
-        if config or engine or settings:
-            last = next(iter(RunConfigs(kb.uri).all()), None)
-            marks = marks_of(load_config(config, settings or [], base=tree_of(last, kb), engine=engine))
-        found = kb.status(marks)
+        last = next(iter(RunConfigs(kb.uri).all()), None)
+        options = load_config(config, settings or [], base=tree_of(last, kb), engine=engine)
+        given = bool(config or engine or settings)
+        placing = wanted(options.figures, options.boxes) if last or given else UNPLACED
+        found = kb.status(marks_of(options) if given else None, placing)
     if as_json:
         print_json(status_json(found))
     else:

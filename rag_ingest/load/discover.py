@@ -49,6 +49,17 @@ def find_sources(paths: Sequence[str | os.PathLike[str]]) -> Iterator[Source | F
             yield found
 
 
+def once(found: Iterable[Source | Failure]) -> Iterator[Source | Failure]:
+    """A file that is reached in two ways is read once."""
+    seen: set[str] = set()
+    for item in found:
+        if isinstance(item, Source):
+            if item.uri in seen:
+                continue
+            seen.add(item.uri)
+        yield item
+
+
 def _find(given: str) -> Iterator[Source | Failure]:
     if given.startswith(_LOCAL_URL):
         given = url2pathname(given.removeprefix(_LOCAL_URL).removeprefix("localhost"))

@@ -17,7 +17,7 @@ from rag_ingest.types import BBox, Figure, Page, PageMarkdown, TextBox
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-__all__ = ["FigureOptions", "cropped", "with_paths"]
+__all__ = ["FigureOptions", "cropped", "cropped_again", "with_paths"]
 
 OUTSIDE_PT: Final = 2.0
 """Boxes are rounded: so much may stand over the page's edge, and is cut off."""
@@ -80,6 +80,14 @@ def cropped(page: Page, read: PageMarkdown, options: FigureOptions) -> PageMarkd
         return replace(read, figures=tuple(figures))
     checks = {**read.checks, "bad_boxes": [*read.checks.get("bad_boxes", ()), *told]}
     return replace(read, figures=tuple(figures), checks=checks, boxes=_without_links(read, bad))
+
+
+def cropped_again(page: Page, read: PageMarkdown, options: FigureOptions) -> PageMarkdown:
+    """The figures of a page whose boxes were judged when it was read, with crops; one that can't be cut stays."""
+    turns = _turns(read)
+    found = [(figure, _with_crop(page, figure, options, turns)) for figure in read.figures]
+    figures = (replace(new, path="", in_table=False) if new.image else old for old, new in found)
+    return replace(read, figures=tuple(figures))
 
 
 def with_paths(read: PageMarkdown, options: FigureOptions) -> PageMarkdown:

@@ -62,7 +62,7 @@ class BoxOptions:
 
 
 def placed(page: Page, read: PageMarkdown, options: BoxOptions) -> PageMarkdown:
-    """The same with boxes, about a printed line each, where they can be found.
+    """The same with boxes, about a printed line each, where they can be found, and `boxes_by`.
 
     The engine's own stand where nothing finer is found. A page on which this fails keeps what it has.
 
@@ -76,14 +76,15 @@ def placed(page: Page, read: PageMarkdown, options: BoxOptions) -> PageMarkdown:
         ModelError: its models can't be loaded.
     """
     if not options.find or not read.markdown.strip():
-        return read
+        return read if read.markdown.strip() else replace(read, boxes_by="all")
     try:
-        return replace(read, boxes=_boxes(page, read, options))
+        boxes, by = _boxes(page, read, options)
+        return replace(read, boxes=boxes, boxes_by=by)
     except RagIngestError:
         raise
     except Exception:  # whatever a page does to the alignment costs it its boxes alone
         log.debug("no boxes for page %d of %s", page.number, page.doc_id, exc_info=True)
-        return read
+        return replace(read, boxes_by="all")
 
 
 def check(options: BoxOptions) -> None:
@@ -149,7 +150,8 @@ def filled(finer: Sequence[TextBox], coarser: Sequence[TextBox]) -> tuple[TextBo
     return tuple(sorted([*finer, *kept], key=lambda box: box.span))
 
 
-def _boxes(page: Page, read: PageMarkdown, options: BoxOptions) -> tuple[TextBox, ...]:
+def _boxes(page: Page, read: PageMarkdown, options: BoxOptions) -> tuple[tuple[TextBox, ...], str]:
+    """And how far they were looked for; see `types.Placing.boxes`."""
     own = filled(read.boxes, within(_figures(read), page.size_pt))
     layer = page.text_layer or ()
     least = FOUND_SHARE * len(read.markdown)
@@ -161,7 +163,7 @@ def _boxes(page: Page, read: PageMarkdown, options: BoxOptions) -> tuple[TextBox
         reading = _reader(options.threads or -1)(page.image, page.size_pt)
         lines = turn_lines(reading.lines, -reading.turns, turned_size(page.size_pt, reading.turns))
         best = max(best, found_in(read.markdown, lines, page.size_pt, reading.turns), key=_length)
-    return filled(best, own)
+    return filled(best, own), "all" if enough or options.scans != "none" else "layer"
 
 
 def _length(boxes: Sequence[TextBox]) -> int:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -30,15 +30,41 @@ class Made:
     vectors: NDArray[np.float32]
 
 
-def made_of(pipeline: Pipeline, source: SourceDocument, pages: Sequence[PageMarkdown]) -> Made | Failure:
-    """Parses, splits and embeds; whatever goes wrong is a `Failure` of the document in that stage."""
+def made_of(
+    pipeline: Pipeline,
+    source: SourceDocument,
+    pages: Sequence[PageMarkdown],
+    known: Mapping[str, NDArray[np.float32]] | None = None,
+) -> Made | Failure:
+    """Parses, splits and embeds; whatever goes wrong is a `Failure` of the document in that stage.
+
+    Args:
+        pipeline: its parts.
+        source: the document.
+        pages: what was read of it.
+        known: vectors of its chunks by id, by the same embedder and splitter options.
+    """
     stage = "parse"
     try:
         document = assemble(source, pages)
         stage = "split"
         chunks = pipeline.chunks(document)
         stage = "embed"
-        return Made(document, chunks, pipeline.embed(chunks))
+        return Made(document, chunks, _vectors(pipeline, chunks, known or {}))
     except Exception as e:
         log.debug("%s failed in %s", source.source, stage, exc_info=True)
         return Failure(source.source, None, stage, reason_of(e), source.doc_id)
+
+
+def _vectors(
+    pipeline: Pipeline, chunks: Sequence[Chunk], known: Mapping[str, NDArray[np.float32]]
+) -> NDArray[np.float32]:
+    """A chunk's id is made of its text and context: what has the same one has the same vector."""
+    import numpy as np
+
+    fresh = [chunk for chunk in chunks if chunk.chunk_id not in known]
+    if len(fresh) == len(chunks):
+        return pipeline.embed(chunks)
+    made = dict(zip((chunk.chunk_id for chunk in fresh), pipeline.embed(fresh) if fresh else (), strict=True))
+    vectors = {**known, **made}
+    return np.stack([vectors[chunk.chunk_id] for chunk in chunks])

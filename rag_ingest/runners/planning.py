@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import threading
+from dataclasses import replace
 from pathlib import Path
 
 from rag_ingest.errors import LoadError
@@ -11,12 +12,13 @@ from rag_ingest.load.arxiv_dumps import member_sha256
 from rag_ingest.load.arxiv_paper import is_told_more
 from rag_ingest.load.fetch import content_id
 from rag_ingest.load.member_uri import file_of, split_member
+from rag_ingest.ocr.placing import needs_image
 from rag_ingest.runners.vanished import has_vanished
 from rag_ingest.stages import Work, all_pages
 from rag_ingest.store.knowledge_base import KnowledgeBase
 from rag_ingest.store.schema import DocumentRecord, source_key
 from rag_ingest.store.versions import Versions
-from rag_ingest.types import Source, SourceDocument
+from rag_ingest.types import Placing, Source, SourceDocument
 
 __all__ = ["Planner", "row_of"]
 
@@ -29,15 +31,17 @@ class Planner:
     Args:
         kb: only read.
         marks: OCR fingerprint, split fingerprint, embedder: of this run.
+        placing: what it wants of boxes and crops.
     """
 
-    def __init__(self, kb: KnowledgeBase, marks: tuple[str, str, str]) -> None:
+    def __init__(self, kb: KnowledgeBase, marks: tuple[str, str, str], placing: Placing) -> None:
         self._kb = kb
         self._marks = marks
+        self._placing = placing
         self._under_way: dict[str, DocumentRecord] = {}  # by doc_id: what stands for it, until it is written
         self._giving_way: dict[str, DocumentRecord] = {}  # by source: what may be read after all, until it is settled
         self._lock = threading.Lock()
-        self._done = {_mark(source, stamp) for source, stamp in kb.stamped(*marks) if stamp}
+        self._done = {_mark(source, stamp) for source, stamp in kb.stamped(*marks, placing) if stamp}
 
     def is_known(self, source: Source) -> bool:
         """Whether a source was done in full and its file has not been written since: it need not be opened."""
@@ -49,7 +53,8 @@ class Planner:
         So do documents that give way to another of their work, be it that one is only under way.
         """
         source, doc_id = document.source, document.doc_id
-        if self._kb.is_current(source, doc_id, *self._marks, retry_failed=True) and not self._is_told_more(document):
+        current = self._kb.is_current(source, doc_id, *self._marks, retry_failed=True, placing=self._placing)
+        if current and not self._is_told_more(document):
             return Work(document, (), skip="unchanged")
         row = row_of(Work(document, ()))
         if self._gives_way(row):
@@ -60,7 +65,7 @@ class Planner:
             first = self._under_way.get(doc_id)
         if first is not None:
             return Work(document, (), skip="duplicate", same_as=first.source)
-        owners = [o for o in self._kb.owners(doc_id, *self._marks) if o.source != source_key(source)]
+        owners = [o for o in self._kb.owners(doc_id, *self._marks, self._placing) if o.source != source_key(source)]
         owners = [o for o in owners if not is_told_more(o.metadata, document.metadata, same_file=False)]
         if (owner := next((o for o in owners if _still_has(o.source, doc_id)), None)) is not None:
             return Work(document, (), skip="duplicate", same_as=owner.source)
@@ -68,8 +73,19 @@ class Planner:
             return Work(document, (), skip="moved", same_as=owner.source)
         with self._lock:
             self._under_way[doc_id] = row
-        done = self._kb.done_pages(doc_id, self._marks[0])
-        return Work(document, tuple(n for n in all_pages(document).todo if n not in done), done)
+        return self._with_pages(Work(document, all_pages(document).todo))
+
+    def _with_pages(self, work: Work) -> Work:
+        """What the ledger has is not read again; what has not the places that are wanted is loaded again for them."""
+        known = self._kb.done_pages(work.document.doc_id, self._marks[0])
+        again = {n: page for n, page in known.items() if n in work.todo and not page.placing.serves(self._placing)}
+        return replace(
+            work,
+            todo=tuple(n for n in work.todo if n not in known),
+            done={n: page for n, page in known.items() if n not in again},
+            again=again,
+            pictured=frozenset(n for n, page in again.items() if needs_image(page, self._placing)),
+        )
 
     def _gives_way(self, row: DocumentRecord) -> bool:
         """Whether another document of its work is there, or under way, and found instead."""

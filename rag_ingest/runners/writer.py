@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import logging
 import time
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Collection, Generator, Sequence
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
+from rag_ingest.errors import RagIngestError
 from rag_ingest.load.member_uri import file_of, split_member
 from rag_ingest.pipeline import Paths, Pipeline
 from rag_ingest.report import DocumentOutcome, DocumentReport, IngestReport
@@ -22,11 +24,15 @@ from rag_ingest.stages import Known, PageResult, Work, collect
 from rag_ingest.store.chunks import DocumentChunks
 from rag_ingest.store.knowledge_base import KnowledgeBase
 from rag_ingest.store.schema import DocumentRecord, source_key
-from rag_ingest.types import Document, Failure, PageMarkdown, Source
+from rag_ingest.types import Document, Failure, PageMarkdown, Placing, Source
 
 __all__ = ["Progress", "Writer"]
 
 Progress = Callable[[object], None]
+
+log = logging.getLogger(__name__)
+
+_STAYS = "what was read of it stays, with the boxes and crops that it had"
 
 STAMPS = 10_000
 """New stamps are written so many at a time."""
@@ -52,10 +58,11 @@ class Writer:
         self._progress = progress
         self._check = check
         self._marks = (pipeline.ocr_fingerprint, pipeline.split_fingerprint, pipeline.embedder.name)
-        self._planner = Planner(kb, self._marks)
+        self._planner = Planner(kb, self._marks, pipeline.placing)
         self._pages = PageLog(kb, self._marks[0], pipeline.engine.name, check)
         self._group = CommitGroup(kb, self._pages.flush, self._written, self._not_written)
         self._giving_way = GivingWay(kb, self._group.flush, check, self._planner.settled, self._done)
+        self._again: Collection[int] = ()  # pages of the document under way that are not read, but placed again
         self._dumps: set[str] = set()  # of which papers came
         self._stamps: dict[str, str] = {}  # of files that were written again with the same content
 
@@ -95,7 +102,11 @@ class Writer:
 
     def _seen(self, item: Work | PageResult) -> None:
         self._progress(item)
-        if isinstance(item, PageMarkdown) or (isinstance(item, Failure) and item.page is not None):
+        if isinstance(item, Work):
+            self._again = item.again
+        elif isinstance(item, PageMarkdown) and item.number in self._again:
+            self._report.pages_placed += 1
+        elif isinstance(item, PageMarkdown) or (item.page is not None and item.page not in self._again):
             self._report.count(item)
 
     def _source_failed(self, failure: Failure) -> None:
@@ -128,9 +139,12 @@ class Writer:
         elif work.skip == "superseded":
             self._giving_way.add(work)
         else:
-            failed = [r for r in results if isinstance(r, Failure)]
-            self._report.failures.extend(failed)
-            self._prepare(work, [r for r in results if isinstance(r, PageMarkdown)], failed)
+            failures = [r for r in results if isinstance(r, Failure)]
+            failed = [failure for failure in failures if failure.page not in work.again]
+            kept = [failure for failure in failures if failure.page in work.again]
+            self._report.failures += [*failed, *(replace(f, reason=f"{f.reason}; {_STAYS}") for f in kept)]
+            pages = [r for r in results if isinstance(r, PageMarkdown)] + [work.again[f.page or 0] for f in kept]
+            self._prepare(work, sorted(pages, key=lambda page: page.number), failed)
 
     def _restamp(self) -> None:
         stamps, self._stamps = self._stamps, {}
@@ -142,7 +156,8 @@ class Writer:
         """A source whose content another one has."""
         document = work.document
         self._group.flush()  # the other one may wait in it
-        owners = {owner.source: owner for owner in self._kb.owners(document.doc_id, *self._marks)}
+        found = self._kb.owners(document.doc_id, *self._marks, self._pipeline.placing)
+        owners = {owner.source: owner for owner in found}
         owner = owners.get(source_key(work.same_as))
         if owner is None:
             first = self._kb.document_for(work.same_as)
@@ -175,22 +190,35 @@ class Writer:
             reason = f"{len(failed)} pages failed, the first: {failed[0].reason}; what was read before stays"
             self._failed(_report(work, failed, "failed", work.document.title, 0, started), "ocr", reason)
             return
-        made = made_of(self._pipeline, work.document, pages)
+        known = self._kb.vectors(doc_id) if before is not None and self._has_vectors(before, doc_id) else None
+        made = made_of(self._pipeline, work.document, pages, known)
         if isinstance(made, Failure):
             self._failed(_report(work, failed, "failed", work.document.title, 0, started), made.stage, made.reason)
             return
         updated = before is not None and before.chunk_count > 0
         outcome: DocumentOutcome = "partial" if failed else "updated" if updated else "added"
-        record = self._record(made.document, work, failed, len(made.chunks))
+        placing = Placing.of_all(page.placing for page in pages)
+        record = self._record(made.document, work, failed, len(made.chunks), placing)
         told = _report(work, failed, outcome, made.document.title, len(made.chunks), started)
-        self._group.add(Ready(DocumentChunks(record, made.chunks, made.vectors), told))
+        crops = frozenset(figure.path for page in pages for figure in page.figures) if work.pictured else None
+        self._group.add(Ready(DocumentChunks(record, made.chunks, made.vectors), told, crops))
 
     def _is_whole(self, before: DocumentRecord, doc_id: str) -> bool:
         """Whether there are chunks of all pages of this content, by another engine: better than some pages by this."""
         return before.doc_id == doc_id and before.chunk_count > 0 and before.ocr_fingerprint != self._marks[0]
 
+    def _has_vectors(self, before: DocumentRecord, doc_id: str) -> bool:
+        """Whether its chunks are of this content, split and embedded as they would be now."""
+        marks = (before.ocr_fingerprint, before.split_fingerprint, before.embedder)
+        return before.doc_id == doc_id and before.chunk_count > 0 and marks == self._marks
+
     def _written(self, ready: Ready) -> None:
         self._planner.written(ready.report.doc_id)
+        if ready.crops is not None:
+            try:
+                self._kb.keep_crops(ready.report.doc_id, self._marks[0], ready.crops)
+            except RagIngestError as e:  # nothing names them any more
+                log.warning("%s", e)
         self._done(ready.report)
 
     def _not_written(self, ready: Ready, reason: str) -> None:
@@ -206,7 +234,9 @@ class Writer:
         finally:
             self._done(report)
 
-    def _record(self, document: Document, work: Work, failed: Sequence[Failure], chunks: int) -> DocumentRecord:
+    def _record(
+        self, document: Document, work: Work, failed: Sequence[Failure], chunks: int, placing: Placing
+    ) -> DocumentRecord:
         return replace(
             row_of(work),
             title=document.title,
@@ -217,6 +247,8 @@ class Writer:
             embedder=self._marks[2],
             chunk_count=chunks,
             metadata=dict(document.metadata),
+            boxes_by=placing.boxes,
+            crops_by=placing.crops,
         )
 
     def _done(self, document: DocumentReport) -> None:
@@ -245,7 +277,8 @@ def _report(
         title=title,
         outcome=outcome,
         pages_read=len(work.todo) - len(failed),
-        pages_cached=len(work.done),
+        pages_cached=len(work.done) + len(work.again),
+        pages_placed=len(work.again),
         pages_failed=len(failed),
         chunks=chunks,
         seconds=time.perf_counter() - started,

@@ -132,6 +132,15 @@ class Chunks:
             upsert(self.table, "id", pa.Table.from_pylist(rows, schema=self.table.schema))
         return len(rows)
 
+    def vectors(self, doc_id: str) -> dict[str, NDArray[np.float32]]:
+        """Of a document's chunks, by id; those that have none are left out."""
+        import numpy as np
+        from lancedb.expr import col, lit
+
+        rows = self.table.search().where(col("doc_id") == lit(doc_id)).select(["id", "vector"]).limit(None).to_arrow()
+        found = zip(rows["id"].to_pylist(), rows["vector"].to_pylist(), strict=True)
+        return {chunk_id: np.array(vector, np.float32) for chunk_id, vector in found if vector is not None}
+
     def source_of(self, doc_id: str) -> str:
         """The source that a content's chunks name; empty where it has none."""
         from lancedb.expr import col, lit

@@ -9,11 +9,11 @@ from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from rag_ingest.store.schema import DocumentRecord, documents_schema, source_key, storable
-from rag_ingest.store.tables import fetch, never_alone, upsert
+from rag_ingest.store.schema import PLACING_COLUMNS, DocumentRecord, documents_schema, source_key, storable
+from rag_ingest.store.tables import fetch, known_columns, never_alone, upsert
 from rag_ingest.store.trouble import never_stranded
 from rag_ingest.store.versions import Versions, is_there, rank
-from rag_ingest.types import Failure
+from rag_ingest.types import Failure, Placing
 
 if TYPE_CHECKING:
     from lancedb.expr import Expr
@@ -38,6 +38,7 @@ class Documents:
     def __init__(self, table: Table, alone: Callable[[], bool] = never_alone) -> None:
         self.table = table
         self._alone = alone  # whether the caller holds the lease
+        self._columns = known_columns(table, documents_schema())
 
     def of_source(self, source: str) -> DocumentRecord | None:
         """The row of one source."""
@@ -66,7 +67,9 @@ class Documents:
         wanted = [work for work in works if work]
         return self._where(col("work").isin(wanted)) if wanted else []
 
-    def stamped(self, ocr_fingerprint: str, split_fingerprint: str, embedder: str) -> Iterator[tuple[str, str]]:
+    def stamped(
+        self, ocr_fingerprint: str, split_fingerprint: str, embedder: str, placing: Placing
+    ) -> Iterator[tuple[str, str]]:
         """(source, stamp) of everything that was done in full by these marks, or gave way to what is there."""
         from lancedb.expr import col, lit
 
@@ -76,9 +79,14 @@ class Documents:
             & (col("split_fingerprint") == lit(split_fingerprint))
             & (col("embedder") == lit(embedder))
         )
-        query = self.table.search().where(done).select(["source", "stamp"]).limit(None)
-        for batch in query.to_batches():
-            yield from zip(batch["source"].to_pylist(), batch["stamp"].to_pylist(), strict=True)
+        columns = ["source", "stamp", *(name for name in PLACING_COLUMNS if name in self._columns)]
+        served: dict[tuple[str | None, ...], bool] = {}
+        for batch in self.table.search().where(done).select(columns).limit(None).to_batches():
+            for source, stamp, *by in zip(*(batch[name].to_pylist() for name in columns), strict=True):
+                if (key := tuple(by)) not in served:
+                    served[key] = None in by or not by or Placing(*by).serves(placing)
+                if served[key]:
+                    yield source, stamp
         yield from self._given_way()
 
     def _given_way(self) -> Iterator[tuple[str, str]]:
@@ -119,13 +127,13 @@ class Documents:
     @never_stranded
     def all(self, *, metadata: bool = True) -> list[DocumentRecord]:
         """Every row, by source; without its metadata, which are most of it, where they aren't asked for."""
-        names = [name for name in documents_schema().names if metadata or name != "metadata"]
+        names = [name for name in self._columns if metadata or name != "metadata"]
         query = self.table.search().select(names).limit(None)
         found = [_to_record(row) for batch in query.to_batches(BATCH_ROWS) for row in batch.to_pylist()]
         return sorted(found, key=lambda document: document.source)
 
     def _where(self, where: Expr, columns: Sequence[str] = ()) -> list[DocumentRecord]:
-        found = [_to_record(row) for row in fetch(self.table, where, list(columns) or documents_schema().names)]
+        found = [_to_record(row) for row in fetch(self.table, where, list(columns) or self._columns)]
         return sorted(found, key=lambda document: document.source)
 
     def write(self, records: Sequence[DocumentRecord]) -> int:
@@ -144,9 +152,25 @@ class Documents:
             if before is None or _to_row(before) != row:
                 changed[record.source] = {**row, "ingested_at": now}
         if changed:
-            rows = pa.Table.from_pylist(list(changed.values()), schema=documents_schema())
+            rows = pa.Table.from_pylist(list(changed.values()), schema=documents_schema()).select(self._columns)
             upsert(self.table, "source", rows, append=known.keys().isdisjoint(changed) and self._alone())
         return len(changed)
+
+    def unplaced(self) -> list[DocumentRecord]:
+        """Rows that don't say how far places were looked for, of earlier versions; without metadata."""
+        names = [name for name in documents_schema().names if name != "metadata"]
+        query = self.table.search().where("boxes_by IS NULL").select(names).limit(None)
+        return [_to_record(row) for batch in query.to_batches(BATCH_ROWS) for row in batch.to_pylist()]
+
+    def set_placings(self, placings: Mapping[str, Placing]) -> None:
+        """Puts that into rows of these sources, by `source`, in one commit; nothing else of them changes."""
+        import pyarrow as pa
+
+        told = [(record, placings[record.source]) for record in self.of_sources(placings).values()]
+        records = [replace(record, boxes_by=found.boxes, crops_by=found.crops) for record, found in told]
+        rows = [{**_to_row(record), "ingested_at": record.ingested_at} for record in records]
+        if rows:
+            upsert(self.table, "source", pa.Table.from_pylist(rows, schema=documents_schema()))
 
     def write_failure(self, failure: Failure) -> int:
         """Marks a source as failed; what an earlier run stored for it stays, and stays described."""
@@ -173,6 +197,7 @@ def _to_row(record: DocumentRecord) -> dict[str, Any]:
 
 def _to_record(row: Mapping[str, Any]) -> DocumentRecord:
     later = {"work": row["work"] or "", "stamp": row["stamp"] or "", "version": row["version"] or 0}  # null in old rows
+    later |= {name: row.get(name) for name in PLACING_COLUMNS}
     same = {name: sys.intern(row[name]) for name in _FEW_VALUES if name in row}
     metadata = json.loads(text) if (text := row.get("metadata")) else {}
     return DocumentRecord(**{**row, **same, "metadata": metadata, **later})

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -93,6 +93,22 @@ class FigureFiles:
         for folder in folders:
             if files.exists(f"{root}/{folder}"):
                 files.rm(f"{root}/{folder}", recursive=True)
+
+    def keep_only(self, doc_id: str, fingerprint: str, paths: Collection[str]) -> None:
+        """Removes what one engine's crops of a document left there, but for these paths."""
+        folder = f"figures/{doc_id[:2]}/{doc_id}/{fingerprint}"
+        kept = {path.rpartition("/")[2] for path in paths if path.startswith(f"{folder}/")}
+        if "://" not in self.uri:
+            local = Path(self.uri, folder)
+            for file in local.iterdir() if local.is_dir() else ():
+                if file.name not in kept:
+                    file.unlink()
+            return
+        files, root = self._remote()
+        if files.exists(f"{root}/{folder}"):
+            for name in files.ls(f"{root}/{folder}", detail=False):
+                if name.rpartition("/")[2] not in kept:
+                    files.rm(name)
 
     def _write(self, path: str, image: bytes) -> None:
         if "://" not in self.uri:

@@ -7,7 +7,7 @@ of documents; their rows (see `store.replacing`). Whoever writes holds `store.le
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from os import PathLike, fspath
@@ -24,7 +24,7 @@ from rag_ingest.store.figure_files import FigureFiles
 from rag_ingest.store.indexes import ensure_indexes
 from rag_ingest.store.lease import is_alone
 from rag_ingest.store.ledger import Ledger
-from rag_ingest.store.mending import lost, unmark_lost
+from rag_ingest.store.mending import lost, tell_placings, unmark_lost
 from rag_ingest.store.replacing import Replacing
 from rag_ingest.store.schema import DocumentRecord, Identity, source_key
 from rag_ingest.store.search import SearchMode, candidates
@@ -35,7 +35,7 @@ from rag_ingest.store.trouble import damage
 from rag_ingest.store.upkeep import Upkeep
 from rag_ingest.store.versions import Versions
 from rag_ingest.store.where import parse_where
-from rag_ingest.types import Chunk, Failure, PageMarkdown, PlacedFigure, SearchHit
+from rag_ingest.types import UNPLACED, Chunk, Failure, PageMarkdown, PlacedFigure, Placing, SearchHit
 
 if TYPE_CHECKING:
     import numpy as np
@@ -107,6 +107,8 @@ class KnowledgeBase:
                 unmark_lost(db, identity, partial(is_alone, uri))
             tables = open_tables(uri, db, identity, create=create)
             kb = cls(uri, tables, _identity(uri, tables["chunks"]) or identity)
+            if create:
+                tell_placings(kb._documents, tables["pages"])
             if embedder_name is not None and dimension is not None:
                 kb.require_embedder(embedder_name, dimension)
             if create:
@@ -197,10 +199,12 @@ class KnowledgeBase:
         embedder: str,
         *,
         retry_failed: bool = False,
+        placing: Placing = UNPLACED,
     ) -> bool:
         """True when ingesting this source again would change nothing.
 
         A document without some pages that failed is current unless `retry_failed`; a source that failed never is.
+        Neither is one whose boxes or crops don't serve `placing`.
         """
         found = self.document_for(source)
         if found is None or found.state == "failed" or (retry_failed and found.state == "partial"):
@@ -208,24 +212,39 @@ class KnowledgeBase:
         if found.state == "superseded":
             return found.doc_id == doc_id and self.versions([found.work]).superseder(found) is not None
         have = (found.doc_id, found.ocr_fingerprint, found.split_fingerprint, found.embedder)
-        return have == (doc_id, ocr_fingerprint, split_fingerprint, embedder)
+        return have == (doc_id, ocr_fingerprint, split_fingerprint, embedder) and found.placing.serves(placing)
 
-    def stamped(self, ocr_fingerprint: str, split_fingerprint: str, embedder: str) -> Iterator[tuple[str, str]]:
+    def stamped(
+        self, ocr_fingerprint: str, split_fingerprint: str, embedder: str, placing: Placing = UNPLACED
+    ) -> Iterator[tuple[str, str]]:
         """(source, stamp) of every document that was done in full by these marks."""
         with foreign_errors(f"{self.uri}: documents can't be read"):
-            yield from self._documents.stamped(ocr_fingerprint, split_fingerprint, embedder)
+            yield from self._documents.stamped(ocr_fingerprint, split_fingerprint, embedder, placing)
 
     def restamp(self, stamps: Mapping[str, str]) -> None:
         """Records sources whose file was written again with the same content, by the new stamp."""
         with foreign_errors(f"{self.uri}: documents can't be written"):
             self._committed("documents", self._documents.restamp({source_key(s): new for s, new in stamps.items()}))
 
-    def owners(self, doc_id: str, ocr_fingerprint: str, split_fingerprint: str, embedder: str) -> list[DocumentRecord]:
-        """Sources that gave this content, read, split and embedded just so; by source."""
+    def owners(
+        self,
+        doc_id: str,
+        ocr_fingerprint: str,
+        split_fingerprint: str,
+        embedder: str,
+        placing: Placing = UNPLACED,
+    ) -> list[DocumentRecord]:
+        """Sources that gave this content, read, split and embedded just so, and placed at least so; by source."""
         marks = (ocr_fingerprint, split_fingerprint, embedder)
         with foreign_errors(f"{self.uri}: documents can't be read"):
             found = [d for d in self._documents.of_contents([doc_id]) if d.state in ("done", "partial")]
+        found = [d for d in found if d.placing.serves(placing)]
         return [d for d in found if (d.ocr_fingerprint, d.split_fingerprint, d.embedder) == marks]
+
+    def vectors(self, doc_id: str) -> Mapping[str, NDArray[np.float32]]:
+        """Of a document's chunks, by chunk id."""
+        with foreign_errors(f"{self.uri}: chunks can't be read"):
+            return self._chunks.vectors(doc_id)
 
     def versions(self, works: Iterable[str]) -> Versions:
         """The documents of these works, by which it is told who gives way to whom."""
@@ -301,12 +320,15 @@ class KnowledgeBase:
         """Every source and page that failed last time, by source and page."""
         return list(self.status().failures)
 
-    def status(self, marks: Marks | None = None) -> Status:
-        """What is in the knowledge base; stale is what differs from `marks`, or from what was written last."""
+    def status(self, marks: Marks | None = None, placing: Placing = UNPLACED) -> Status:
+        """What is in the knowledge base; stale is what differs from `marks`, or from what was written last.
+
+        So are documents whose boxes or crops don't serve `placing`.
+        """
         with foreign_errors(f"{self.uri} can't be read"):
             chunks = self._tables["chunks"]
             rows, why = chunks.count_rows(), lost(chunks, self.identity)
-            return read_status(self._documents, self._ledger, rows, marks, lost=why)
+            return read_status(self._documents, self._ledger, rows, marks, lost=why, placing=placing)
 
     def search(
         self,
@@ -349,8 +371,17 @@ class KnowledgeBase:
                 return self._figures.read(self._figures.relative(figure.path))
             records = self._documents.of_contents([doc_id])
             marks = dict.fromkeys(record.ocr_fingerprint for record in records)
-            images = (self._ledger.figure_image(doc_id, figure.page, mark, figure.number) for mark in marks)
-            return next((image for image in images if image), b"")
+            of_figure = [(doc_id, figure.page, mark, figure.number) for mark in marks]
+            image = next((image for one in of_figure if (image := self._ledger.figure_image(*one))), b"")
+            if image or not figure.in_table:
+                return image
+            paths = (self._ledger.figure_path(*one) for one in of_figure)  # by now; chunks are about to say so
+            return next((self._figures.read(path) for path in paths if path), b"")
+
+    def keep_crops(self, doc_id: str, fingerprint: str, paths: Collection[str]) -> None:
+        """Removes files of crops that an engine's pages of a document had, but for these."""
+        with foreign_errors(f"{self.uri}: old crops can't be removed"):
+            self._figures.keep_only(doc_id, fingerprint, paths)
 
     def _with_paths(self, hit: SearchHit) -> SearchHit:
         if not hit.figures:

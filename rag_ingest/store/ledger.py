@@ -8,17 +8,19 @@ result again changes nothing.
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from rag_ingest.errors import StoreError
+from rag_ingest.store.placed import placing_columns, placings
 from rag_ingest.store.placing import box_of, sides_of
-from rag_ingest.store.schema import DocumentRecord, pages_schema, source_key, storable
-from rag_ingest.store.tables import doc_ids_of, fetch, never_alone, upsert
+from rag_ingest.store.schema import PLACING_COLUMNS, DocumentRecord, pages_schema, source_key, storable
+from rag_ingest.store.tables import doc_ids_of, fetch, known_columns, never_alone, upsert
 from rag_ingest.store.trouble import never_stranded
-from rag_ingest.types import Failure, Figure, PageMarkdown, Span, TextBox
+from rag_ingest.types import Failure, Figure, PageMarkdown, Placing, Span, TextBox
 
 if TYPE_CHECKING:
     from lancedb.table import Table
@@ -46,6 +48,8 @@ class Ledger:
     def __init__(self, table: Table, alone: Callable[[], bool] = never_alone) -> None:
         self.table = table
         self._alone = alone  # whether the caller holds the lease
+        columns = known_columns(table, pages_schema())
+        self._columns = [name for name in columns if name != _CROPS]  # large, and asked for one by one
 
     def done(self, doc_id: str, fingerprint: str) -> dict[int, PageMarkdown]:
         """Pages that were read, by number."""
@@ -54,7 +58,7 @@ class Ledger:
         where = (
             (col("doc_id") == lit(doc_id)) & (col("fingerprint") == lit(fingerprint)) & col("state").isin(list(_DONE))
         )
-        pages = [_to_page(row) for row in fetch(self.table, where, _without_crops())]
+        pages = [_to_page(row) for row in fetch(self.table, where, self._columns)]
         return {page.number: page for page in sorted(pages, key=lambda page: page.number)}
 
     def write(
@@ -91,12 +95,26 @@ class Ledger:
                 read = before["state"] in _DONE and (row["state"] not in _DONE or _same(before, row))
                 if read or row["state"] == "pending":
                     continue
-                row["attempts"] += before["attempts"]
+                row["attempts"] = before["attempts"] + (0 if before["state"] in _DONE else row["attempts"])
             known[row["id"]] = changed[row["id"]] = row
         if changed:
+            self._keep_crops(changed, results)
             table = pa.Table.from_pylist(list(changed.values()), schema=pages_schema())
             upsert(self.table, "id", table, append=stored.isdisjoint(changed) and self._alone())
         return len(changed)
+
+    def _keep_crops(self, rows: Mapping[str, dict[str, Any]], results: Iterable[PageMarkdown | Failure]) -> None:
+        """Crops in the table, of pages whose other places were made again, come without their bytes and stay."""
+        from lancedb.expr import col
+
+        kept = [
+            f"{page.doc_id}:{page.number}:{page.fingerprint}"
+            for page in results
+            if isinstance(page, PageMarkdown) and any(f.in_table and not f.image for f in page.figures)
+        ]
+        for found in fetch(self.table, col("id").isin(kept), ["id", _CROPS]) if kept else ():
+            if found["id"] in rows:
+                rows[found["id"]][_CROPS] = found[_CROPS]
 
     def doc_ids_of(self, sources: Iterable[str]) -> set[str]:
         """Contents that were read from these sources, earlier ones too."""
@@ -119,7 +137,7 @@ class Ledger:
         where = col("doc_id").isin(sorted({row["doc_id"] for row in rows})) & col("fingerprint").isin(
             sorted({row["fingerprint"] for row in rows})
         )
-        return {row["id"]: row for row in fetch(self.table, where, _without_crops())}
+        return {row["id"]: row for row in fetch(self.table, where, self._columns)}
 
     def figure_image(self, doc_id: str, page: int, fingerprint: str, number: int) -> bytes:
         """The crop of a page's figure, counted from 1, where it is kept in this table; else empty."""
@@ -128,6 +146,14 @@ class Ledger:
         rows = fetch(self.table, col("id") == lit(f"{doc_id}:{page}:{fingerprint}"), [_CROPS])
         images = rows[0][_CROPS] if rows else None
         return bytes(images[number - 1]) if images and 0 < number <= len(images) else b""
+
+    def figure_path(self, doc_id: str, page: int, fingerprint: str, number: int) -> str:
+        """Where its file is, relative to the knowledge base; empty where there is none."""
+        from lancedb.expr import col, lit
+
+        rows = fetch(self.table, col("id") == lit(f"{doc_id}:{page}:{fingerprint}"), ["figures"])
+        figures = json.loads(rows[0]["figures"]) if rows else []
+        return str(figures[number - 1].get("path", "")) if 0 < number <= len(figures) else ""
 
     @never_stranded
     def counts(self, documents: Sequence[DocumentRecord]) -> PageCounts:
@@ -157,14 +183,16 @@ class Ledger:
             ]
         return PageCounts(by_state, tuple(failures))
 
-
-def _without_crops() -> list[str]:
-    """Crops are large and only asked for one by one."""
-    return [name for name in pages_schema().names if name != _CROPS]
+    @never_stranded
+    def count_unplaced(self, documents: Iterable[DocumentRecord], placing: Placing) -> Counter[str]:
+        """Pages of these documents whose boxes or crops don't serve `placing`, by doc_id."""
+        keys = {f"{d.doc_id}:{d.ocr_fingerprint}" for d in documents}
+        found = placings(self.table, keys) if keys else ()
+        return Counter(key.partition(":")[0] for key, page in found if not page.serves(placing))
 
 
 def _same(before: Mapping[str, Any], row: Mapping[str, Any]) -> bool:
-    return all(before[name] == value for name, value in row.items() if name not in _VOLATILE)
+    return all(before.get(name) == value for name, value in row.items() if name not in _VOLATILE)
 
 
 def _to_row(result: PageMarkdown | Failure, source: str, fingerprint: str, engine: str) -> dict[str, Any]:
@@ -207,6 +235,7 @@ def _unread(fingerprint: str, engine: str) -> dict[str, Any]:
         "figures": "[]",
         "boxes": [],
         _CROPS: None,
+        **dict.fromkeys(PLACING_COLUMNS, ""),
         "seconds": 0.0,
         "stage": "",
         "error": "",
@@ -215,7 +244,12 @@ def _unread(fingerprint: str, engine: str) -> dict[str, Any]:
 
 def _done(page: PageMarkdown) -> dict[str, Any]:
     figures = [
-        {"placeholder": storable(f.placeholder), "bbox": f.bbox, "path": f.path, "in_table": bool(f.image)}
+        {
+            "placeholder": storable(f.placeholder),
+            "bbox": f.bbox,
+            "path": f.path,
+            "in_table": bool(f.image) or f.in_table,
+        }
         for f in page.figures
     ]
     return {
@@ -228,6 +262,8 @@ def _done(page: PageMarkdown) -> dict[str, Any]:
         "figures": json.dumps(figures),
         "boxes": [{"start": b.span.start, "end": b.span.end, **sides_of(b.bbox)} for b in page.boxes],
         _CROPS: [f.image for f in page.figures] if any(f.image for f in page.figures) else None,
+        "boxes_by": page.boxes_by,
+        "crops_by": page.crops_by,
         "seconds": page.seconds,
         "stage": "",
         "error": "",
@@ -255,4 +291,5 @@ def _to_page(row: Mapping[str, Any]) -> PageMarkdown:
         figures=tuple(figures),
         seconds=row["seconds"],
         boxes=tuple(TextBox(Span(b["start"], b["end"]), box_of(b)) for b in row["boxes"] or ()),
+        **placing_columns(row),
     )

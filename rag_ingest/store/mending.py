@@ -3,23 +3,28 @@
 A table `chunks` that is gone is made anew, and columns that an older one lacks are added, all null. Rows of `documents`
 that call such chunks up to date lose their marks before that: a process that is killed in between leaves rows that say
 less than is there, and the same ingest again splits and embeds these documents without reading a page.
+
+Documents of versions that did not put down how far places were looked for get that from their pages.
 """
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from rag_ingest.store.documents import Documents
+from rag_ingest.store.placed import placings
 from rag_ingest.store.schema import Identity, chunks_schema
 from rag_ingest.store.tables import create_table, lacking, open_table
+from rag_ingest.types import Placing
 
 if TYPE_CHECKING:
     from lancedb.db import DBConnection
     from lancedb.table import Table
 
-__all__ = ["lost", "unmark_lost"]
+__all__ = ["lost", "tell_placings", "unmark_lost"]
 
 ROWS_A_COMMIT = 10_000
 """Of `documents`."""
@@ -53,3 +58,19 @@ def unmark_lost(db: DBConnection, identity: Identity, alone: Callable[[], bool])
     ]
     for start in range(0, len(unmarked), ROWS_A_COMMIT):
         documents.write(unmarked[start : start + ROWS_A_COMMIT])
+
+
+def tell_placings(documents: Documents, pages: Table) -> None:
+    """Puts down, in rows that don't say it, how far places were looked for; one that is killed leaves the rest so.
+
+    All pages are looked through where there is such a row, once; where there is none, nothing is read.
+    """
+    unknown = {record.source: f"{record.doc_id}:{record.ocr_fingerprint}" for record in documents.unplaced()}
+    if not unknown:
+        return
+    seen: dict[str, set[Placing]] = defaultdict(set)
+    for key, placing in placings(pages, set(unknown.values())):
+        seen[key].add(placing)
+    told = [(source, Placing.of_all(seen[key])) for source, key in unknown.items()]
+    for start in range(0, len(told), ROWS_A_COMMIT):
+        documents.set_placings(dict(told[start : start + ROWS_A_COMMIT]))

@@ -14,6 +14,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any, Literal
 
 from rag_ingest.errors import StoreError
+from rag_ingest.types import Placing
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -30,6 +31,12 @@ WITNESS_COLUMNS = ("witness_recall", "witness_precision", "witness_order", "witn
 
 PAPER_COLUMNS = ("arxiv_id", "authors", "license", "doi", "published")
 """Texts that a loader may know of a paper, beside `year`, `version` and categories."""
+
+PLACING_COLUMNS = ("boxes_by", "crops_by")
+"""Of pages and of documents; see `types.Placing`."""
+
+UNKNOWN = Placing("all", "-")
+"""Of a document whose row does not say it, until `store.mending` has looked."""
 
 DocumentState = Literal["done", "partial", "failed", "superseded"]
 
@@ -51,6 +58,8 @@ class DocumentRecord:
         work: what later versions share, for example "arXiv:2301.00001"; empty where there is no such thing.
         version: of the work, 0 where unknown.
         stamp: of the source, as `types.Source` has it; empty where unknown.
+        boxes_by: see `types.Placing`, of all pages that its chunks were made of; None in rows of earlier versions.
+        crops_by: likewise.
     """
 
     source: str
@@ -70,6 +79,13 @@ class DocumentRecord:
     work: str = ""
     version: int = 0
     stamp: str = ""
+    boxes_by: str | None = ""
+    crops_by: str | None = ""
+
+    @property
+    def placing(self) -> Placing:
+        """How far places were looked for; where that is not known, all counts as done."""
+        return UNKNOWN if self.boxes_by is None or self.crops_by is None else Placing(self.boxes_by, self.crops_by)
 
 
 @dataclass(frozen=True)
@@ -124,7 +140,7 @@ def documents_schema() -> pa.Schema:
     return pa.schema(
         [
             pa.field("source", pa.string(), nullable=False),
-            *(pa.field(name, pa.string()) for name in [*names, "work", "stamp"]),
+            *(pa.field(name, pa.string()) for name in [*names, "work", "stamp", *PLACING_COLUMNS]),
             *_integers("page_count", "chunk_count", "version"),
             pa.field("metadata", pa.string()),
             pa.field("ingested_at", pa.timestamp("us", tz="UTC")),
@@ -151,6 +167,7 @@ def pages_schema() -> pa.Schema:
             pa.field("updated_at", pa.timestamp("us", tz="UTC")),
             pa.field("boxes", pa.list_(pa.struct([*_integers("start", "end"), *_sides()]))),
             pa.field("figure_images", pa.list_(pa.binary())),
+            *(pa.field(name, pa.string()) for name in PLACING_COLUMNS),
         ]
     )
 
@@ -233,7 +250,7 @@ _SURROGATES = re.compile("[\ud800-\udfff]")
 
 def storable(text: str) -> str:
     """UTF-8 has no half characters: each becomes U+FFFD, so that offsets stay."""
-    return _SURROGATES.sub("\ufffd", text)
+    return text if text.isascii() else _SURROGATES.sub("\ufffd", text)
 
 
 def searchable(text: str) -> str:

@@ -11,7 +11,7 @@ from typing import Any
 from rag_ingest.store.documents import Documents
 from rag_ingest.store.ledger import Ledger
 from rag_ingest.store.schema import DocumentRecord
-from rag_ingest.types import Failure
+from rag_ingest.types import UNPLACED, Failure, Placing
 
 __all__ = ["Marks", "Status", "read_status"]
 
@@ -37,7 +37,8 @@ class Status:
         documents: that can be found by a search.
         pages: number by state, "done", "failed", "pending" and "skipped", of the documents as they stand.
         engines: `{"engine", "fingerprint", "embedder", "documents"}`, most documents first.
-        stale: `{"source", "why"}` of documents that ingesting again would redo, though their file is the same.
+        stale: `{"source", "why"}` of documents that ingesting again would redo, though their file is the same; "pages"
+            says how many, where it is boxes or crops of pages.
         superseded: earlier versions of papers; they are not among the documents.
     """
 
@@ -46,12 +47,18 @@ class Status:
     chunks: int
     failures: tuple[Failure, ...]
     engines: tuple[Mapping[str, Any], ...]
-    stale: tuple[Mapping[str, str], ...] = ()
+    stale: tuple[Mapping[str, Any], ...] = ()
     superseded: int = 0
 
 
 def read_status(
-    documents: Documents, ledger: Ledger, chunks: int, marks: Marks | None = None, *, lost: str = ""
+    documents: Documents,
+    ledger: Ledger,
+    chunks: int,
+    marks: Marks | None = None,
+    *,
+    lost: str = "",
+    placing: Placing = UNPLACED,
 ) -> Status:
     """Reads two tables.
 
@@ -61,17 +68,20 @@ def read_status(
         chunks: the third one's number of rows.
         marks: of the configuration that documents are compared with; None takes those of the one written last.
         lost: what documents that have chunks lack in the third table (see `store.mending`).
+        placing: what boxes and crops are compared with.
     """
     records = documents.all(metadata=False)
     pages = ledger.counts(records)
     failures = [*_failures(records), *pages.failures]
+    found = list(_stale(records, marks or _latest(records), lost))
+    found += _misplaced(records, ledger, placing, {stale["source"] for stale in found})
     return Status(
         documents=len({d.doc_id for d in records if d.state in ("done", "partial") or d.chunk_count > 0}),
         pages=pages.by_state,
         chunks=chunks,
         failures=tuple(sorted(failures, key=lambda f: (f.source, f.page or 0))),
         engines=tuple(_engines(records)),
-        stale=tuple(_stale(records, marks or _latest(records), lost)),
+        stale=tuple(found),
         superseded=sum(d.state == "superseded" for d in records),
     )
 
@@ -101,6 +111,22 @@ def _stale(documents: Iterable[DocumentRecord], marks: Marks | None, lost: str) 
             yield {"source": d.source, "why": "its chunks are to be made again, from the pages that were read"}
         elif d.split_fingerprint != marks.split_fingerprint:
             yield {"source": d.source, "why": "split by other options, or by an older version"}
+
+
+def _misplaced(
+    documents: Iterable[DocumentRecord], ledger: Ledger, placing: Placing, redone: set[str]
+) -> Iterator[Mapping[str, Any]]:
+    """Documents whose boxes or crops are not as wanted; not those that are told to be `redone` anyway."""
+    stale = [d for d in documents if d.state in ("done", "partial") and not d.placing.serves(placing)]
+    stale = [d for d in stale if d.source not in redone]
+    pages = ledger.count_unplaced(stale, placing) if stale else {}
+    for d in stale:
+        boxes = Placing(d.placing.boxes, "-").serves(placing)
+        crops = Placing("all", d.placing.crops).serves(placing)
+        lacks = "boxes of text" if crops else f"crops of figures ({placing.crops})"
+        lacks = lacks if boxes or crops else f"boxes of text, and {lacks}"
+        why = f"{lacks} are to be made, from the file and the pages that were read"
+        yield {"source": d.source, "why": why, "pages": pages[d.doc_id]}
 
 
 def _failures(documents: Iterable[DocumentRecord]) -> list[Failure]:

@@ -18,7 +18,14 @@ from shlex import quote
 from typing import TYPE_CHECKING, Any
 
 from rag_ingest.errors import NoKnowledgeBaseError, RagIngestError, StoreError
-from rag_ingest.store.schema import Identity, chunks_schema, documents_schema, pages_schema, source_key
+from rag_ingest.store.schema import (
+    PLACING_COLUMNS,
+    Identity,
+    chunks_schema,
+    documents_schema,
+    pages_schema,
+    source_key,
+)
 from rag_ingest.store.trouble import FOREIGN, damage, explain, never_stranded
 
 if TYPE_CHECKING:
@@ -37,6 +44,7 @@ __all__ = [
     "fetch",
     "folder_of",
     "foreign_errors",
+    "known_columns",
     "lacking",
     "never_alone",
     "open_table",
@@ -53,7 +61,10 @@ MOST_COMMITS = 100
 
 KEYS = {"documents": "source", "pages": "id", "chunks": "id"}
 
-ADDED = {"documents": {"work", "version", "stamp"}, "pages": {"boxes", "figure_images"}}
+ADDED = {
+    "documents": {"work", "version", "stamp", *PLACING_COLUMNS},
+    "pages": {"boxes", "figure_images", *PLACING_COLUMNS},
+}
 """Columns that tables of earlier versions lack."""
 
 
@@ -153,6 +164,12 @@ def lacking(table: Table, schema: pa.Schema) -> list[pa.Field]:
     """Fields of `schema` that a table does not have."""
     names = set(table.schema.names)
     return [field for field in schema if field.name not in names]
+
+
+def known_columns(table: Table, schema: pa.Schema) -> list[str]:
+    """Names of a schema, but for those that a reader can do without where an older version's table lacks them."""
+    lacks = {field.name for field in lacking(table, schema)} & set(PLACING_COLUMNS)
+    return [name for name in schema.names if name not in lacks]
 
 
 def _refuse_foreign(uri: str, name: str, table: Table) -> None:
