@@ -13,20 +13,22 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from llama_index.core.schema import BaseNode, MetadataMode, NodeRelationship, RelatedNodeInfo, TextNode
-from llama_index.core.vector_stores.utils import metadata_dict_to_node, node_to_metadata_dict
+from llama_index.core.vector_stores.utils import metadata_dict_to_node
 
 from rag_ingest.errors import NoKnowledgeBaseError, StoreError
 from rag_ingest.llamaindex.requests import Request
-from rag_ingest.llamaindex.rows import arrow_rows
+from rag_ingest.llamaindex.rows import arrow_rows, node_struct
 from rag_ingest.store.metadata_lines import metadata_of
 from rag_ingest.store.schema import storable
 from rag_ingest.store.search import DEPTH, NPROBES, fuse
 from rag_ingest.store.tables import backlog, connect, fetch, foreign_errors, open_table, upsert
 
 if TYPE_CHECKING:
+    import numpy as np
     from lancedb.expr import Expr
     from lancedb.query import LanceQueryBuilder
     from lancedb.table import Table
+    from numpy.typing import NDArray
 
 __all__ = ["ForeignTable"]
 
@@ -87,11 +89,11 @@ class ForeignTable:
             self.table.drop_columns(["doc_id"])
             self.table.add_columns([pa.field("doc_id", pa.string())])
 
-    def write(self, nodes: Sequence[BaseNode]) -> None:
+    def write(self, nodes: Sequence[BaseNode], vectors: NDArray[np.float32]) -> None:
         """One commit; one more before it where the table has a node twice, as a store that only appends leaves it."""
         from lancedb.expr import col
 
-        rows = {node.node_id: _row(node) for node in nodes}
+        rows = {node.node_id: _row(node, vector) for node, vector in zip(nodes, vectors, strict=True)}
         with foreign_errors(f"{self.uri}: nodes can't be written"):
             if any(row["doc_id"] for row in rows.values()):
                 self._make_room_for_doc_ids()
@@ -157,13 +159,13 @@ def _cosine(stored: Sequence[float], request: Request) -> float:
     return float(values @ request.vector) / length if length else 0.0
 
 
-def _row(node: BaseNode) -> dict[str, Any]:
+def _row(node: BaseNode, vector: NDArray[np.float32]) -> dict[str, Any]:
     return {
         "id": node.node_id,
         "doc_id": node.ref_doc_id,
-        "vector": node.get_embedding(),
+        "vector": vector,
         "text": storable(node.get_content(MetadataMode.NONE)),
-        "metadata": node_to_metadata_dict(node, remove_text=False, flat_metadata=False),
+        "metadata": node_struct(node),
     }
 
 

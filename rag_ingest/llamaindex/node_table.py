@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from contextlib import suppress
+from itertools import chain
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
@@ -15,17 +17,27 @@ from rag_ingest.llamaindex.requests import Request
 from rag_ingest.llamaindex.rows import arrow_rows, node_row
 from rag_ingest.store.figure_files import FigureFiles
 from rag_ingest.store.gone import GONE
+from rag_ingest.store.indexes import VECTOR_INDEX_ROWS
 from rag_ingest.store.knowledge_base import KnowledgeBase
+from rag_ingest.store.lease import is_alone, lease
 from rag_ingest.store.schema import searchable
-from rag_ingest.store.search import ranked
-from rag_ingest.store.tables import backlog, fetch, foreign_errors, upsert
+from rag_ingest.store.search import SearchMode, ranked
+from rag_ingest.store.tables import MANY_SMALL_FILES, backlog, fetch, foreign_errors, upsert
 from rag_ingest.store.wider import widened
 
 if TYPE_CHECKING:
     from lancedb.expr import Expr
     from lancedb.table import Table
+    from numpy.typing import NDArray
 
-__all__ = ["ChunkTable", "NodeTable", "embedding_dimension"]
+__all__ = ["ChunkTable", "NodeTable", "embeddings"]
+
+PROMPT_ROWS = 5_000
+"""So many without an index cost a text search some 80 ms; in a large table a twentieth is waited for, because bringing
+an index up to date reads all of it."""
+
+PATIENT_ROWS = 50_000
+"""So many, or as many as the index has, wait until somebody asks: a second of a search that can't index them itself."""
 
 
 class NodeTable(Protocol):
@@ -43,8 +55,8 @@ class NodeTable(Protocol):
     def holder(self) -> str:
         """What holds vectors of that dimension, for an error."""
 
-    def write(self, nodes: Sequence[BaseNode]) -> None:
-        """Writes nodes with embeddings; one whose id is there is replaced, of two with one id the last one counts."""
+    def write(self, nodes: Sequence[BaseNode], vectors: NDArray[np.float32]) -> None:
+        """Writes nodes with their embeddings; one whose id is there is replaced, of two with an id the last counts."""
 
     def delete(self, where: Expr | str) -> None:
         """Deletes all that match."""
@@ -56,20 +68,29 @@ class NodeTable(Protocol):
         """All that match, in order of document and place."""
 
 
-def embedding_dimension(nodes: Sequence[BaseNode]) -> int:
-    """Of the nodes' embeddings.
+def embeddings(nodes: Sequence[BaseNode]) -> NDArray[np.float32]:
+    """The nodes' embeddings, float32[len(nodes), dimension].
 
     Raises:
-        StoreError: they differ, or a number is none, or too large for 32 bits.
+        StoreError: they differ in length, or a number is none, or too large for 32 bits.
     """
-    dimension = len(nodes[0].get_embedding())
-    for node in nodes:
-        embedding = np.asarray(node.get_embedding(), dtype=np.float64)
-        if len(embedding) != dimension:
-            raise StoreError("the nodes' embeddings differ in length: embed them all with one model")
-        if not np.all(np.abs(embedding) <= np.finfo(np.float32).max):
-            raise StoreError(f"the embedding of node {node.node_id!r} has numbers that are not finite: embed it again")
-    return dimension
+    given = [node.get_embedding() for node in nodes]
+    if len(set(map(len, given))) > 1:
+        raise StoreError("the nodes' embeddings differ in length: embed them all with one model")
+    with np.errstate(over="ignore"):
+        found = np.array(given, dtype=np.float32)
+    finite = np.isfinite(found).all(axis=1)
+    if not finite.all():
+        bad = nodes[int(finite.argmin())].node_id
+        raise StoreError(f"the embedding of node {bad!r} has numbers that are not finite: embed it again")
+    return found
+
+
+_SEARCHED: Mapping[SearchMode, Collection[str]] = {
+    "vector": ["vector"],
+    "text": ["search_text"],
+    "hybrid": ["vector", "search_text", "wider_text"],
+}
 
 
 class ChunkTable:
@@ -78,6 +99,7 @@ class ChunkTable:
     def __init__(self, kb: KnowledgeBase) -> None:
         self.kb = kb
         self._figures = FigureFiles(kb.uri)
+        self._asked: set[str] = set()  # columns that were searched since it was opened
 
     @property
     def table(self) -> Table:
@@ -94,19 +116,41 @@ class ChunkTable:
         """The database and its embedder."""
         return f"{self.kb.uri} holds vectors of {self.kb.identity.embedder}"
 
-    def write(self, nodes: Sequence[BaseNode]) -> None:
-        """In one commit. A neighbour that is in the table gives its words, or gets them (see `store.wider`)."""
+    def write(self, nodes: Sequence[BaseNode], vectors: NDArray[np.float32]) -> None:
+        """In one commit. A neighbour that is in the table gives its words, or gets them (see `store.wider`).
+
+        Indexes are brought up to date here for those that were asked before; for others the first query does it.
+        """
         with foreign_errors(f"{self.kb.uri}: nodes can't be written"):
             fresh = {node.node_id: with_figure_paths(node, self._figures.relative) for node in nodes}
+            vector_of = {node.node_id: vector for node, vector in zip(nodes, vectors, strict=True)}
             around = self._around(fresh)
             texts = {name: row["text"] for name, row in around.items()}
             texts |= {name: node.get_content(MetadataMode.NONE) for name, node in fresh.items()}
-            rows = [node_row(node, texts) for node in fresh.values()]
-            rows += [_rewidened(row, texts) for row in around.values() if row["previous_id"] in fresh]
-            upsert(self.table, "id", arrow_rows(rows, self.table.schema))
-            is_due = backlog(self.table).is_due_after_adding
+            rows = (node_row(node, vector_of[name], texts) for name, node in fresh.items())
+            behind = (_rewidened(row, texts) for row in around.values() if row["previous_id"] in fresh)
+            append = is_alone(self.kb.uri) and not self.table.count_rows()
+            upsert(self.table, "id", arrow_rows(chain(rows, behind), self.table.schema), append=append)
+            left = backlog(self.table)
+            is_due = left.small_files >= MANY_SMALL_FILES or left.unindexed_rows > max(PATIENT_ROWS, left.rows // 2)
+            is_due = is_due or self._are_behind(self._asked)
         if is_due:
             self.kb.optimize()
+
+    def _are_behind(self, columns: Collection[str]) -> bool:
+        """Whether so many rows are missing in an index of one of these columns that it slows searches."""
+        rows = self.table.count_rows()
+        missing = {index.columns[0]: index.num_unindexed_rows or 0 for index in self.table.list_indices()}
+        if rows >= VECTOR_INDEX_ROWS:
+            missing.setdefault("vector", rows)
+        return any(missing.get(column, 0) > max(PROMPT_ROWS, rows // 20) for column in columns)
+
+    def _catch_up(self, columns: Collection[str]) -> None:
+        """Indexes what is asked now; where somebody else writes, or nobody may, rows are searched without an index."""
+        self._asked |= set(columns)
+        if self._are_behind(columns):
+            with suppress(StoreError), lease(self.kb.uri, wait_s=0):
+                self.kb.optimize()
 
     def delete(self, where: Expr | str) -> None:
         """In one commit; a document that has no node left is no longer among the `documents`."""
@@ -131,6 +175,7 @@ class ChunkTable:
     def rank(self, request: Request, where: Expr | None) -> list[tuple[str, float]]:
         """As `rag-ingest search` ranks."""
         with foreign_errors(f"{self.kb.uri} can't be searched"):
+            self._catch_up(_SEARCHED[request.mode])
             best = ranked(
                 self.table,
                 request.text,

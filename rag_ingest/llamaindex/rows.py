@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from llama_index.core.schema import BaseNode, MetadataMode, NodeRelationship, RelatedNodeInfo, TextNode
@@ -15,18 +16,24 @@ from rag_ingest.store.schema import searchable, storable
 from rag_ingest.store.wider import widened
 
 if TYPE_CHECKING:
+    import numpy as np
     import pyarrow as pa
+    from numpy.typing import NDArray
 
-__all__ = ["arrow_rows", "node_row"]
+__all__ = ["arrow_rows", "node_row", "node_struct"]
+
+AT_ONCE = 500
+"""Rows that are Python's before they are Arrow's; 20,000 take a quarter longer, most of it collecting garbage."""
 
 
-def node_row(node: BaseNode, texts: Mapping[str, str]) -> dict[str, Any]:
+def node_row(node: BaseNode, vector: NDArray[np.float32], texts: Mapping[str, str]) -> dict[str, Any]:
     """Every column of `chunks` that a node can fill; the node itself is kept whole in `metadata`.
 
     Links come from the node's relationships; what `store.node_metadata` tells about a parent comes back from there.
 
     Args:
-        node: with its embedding.
+        node: as it came.
+        vector: its embedding.
         texts: of the nodes that come with it, by id: hybrid search reads the one before for words (`store.wider`).
     """
     text = node.get_content(MetadataMode.NONE)
@@ -37,11 +44,13 @@ def node_row(node: BaseNode, texts: Mapping[str, str]) -> dict[str, Any]:
     start = node.start_char_idx if isinstance(node, TextNode) else None
     embedded, links = node.get_content(MetadataMode.EMBED), _links(node)
     before = texts.get(links["previous_id"] or "", "")
-    struct = node_to_metadata_dict(node, remove_text=False, flat_metadata=False)
+    struct = node_struct(node)
+    content = struct.pop("_node_content")
+    lines = metadata_lines(struct)
     return {
         "id": node.node_id,
         "doc_id": node.ref_doc_id or "",
-        "vector": node.get_embedding(),
+        "vector": vector,
         "text": storable(text),
         "context": str(metadata.get("context") or ""),
         "title": str(metadata.get("title") or ""),
@@ -61,9 +70,15 @@ def node_row(node: BaseNode, texts: Mapping[str, str]) -> dict[str, Any]:
         "token_count": None,
         **links,
         **known_columns(metadata),
-        "metadata": {**struct, "page": min(pages, default=None)},
-        "metadata_lines": metadata_lines({key: value for key, value in struct.items() if key != "_node_content"}),
+        "metadata": struct | {"_node_content": content, "page": min(pages, default=None)},
+        "metadata_lines": lines,
     }
+
+
+def node_struct(node: BaseNode) -> dict[str, Any]:
+    """The node whole, but for its embedding, as LlamaIndex's stores keep it in `metadata`."""
+    bare = node.model_copy(update={"embedding": None})  # else its numbers are written out, and left out again
+    return node_to_metadata_dict(bare, remove_text=False, flat_metadata=False)
 
 
 def _links(node: BaseNode) -> dict[str, Any]:
@@ -87,24 +102,56 @@ def arrow_rows(rows: Iterable[Mapping[str, Any]], schema: pa.Schema) -> pa.Table
     """Keys of `metadata` that the table's struct lacks, or has with another type, live on in its `_node_content`."""
     import pyarrow as pa
 
-    kinds = {f.name: None if pa.types.is_string(f.type) else f.type for f in schema.field("metadata").type}
-    known = [{**row, "metadata": _fitted(row["metadata"], kinds)} for row in rows]
-    return pa.Table.from_pylist(known, schema=schema)
+    remaining, parts = iter(rows), [schema.empty_table()]
+    while some := list(islice(remaining, AT_ONCE)):
+        parts.append(_arrow(some, schema))
+    return pa.concat_tables(parts)
 
 
-def _fitted(struct: Mapping[str, Any], kinds: Mapping[str, pa.DataType | None]) -> dict[str, Any]:
-    """Of each kind a value or None; no kind is text."""
-    given = {name: struct[name] for name in kinds if struct.get(name) is not None}
-    return {
-        name: _text(value) if kinds[name] is None else _fitting(value, kinds[name]) for name, value in given.items()
-    }
-
-
-def _fitting(value: Any, kind: pa.DataType | None) -> Any:
+def _arrow(rows: Sequence[Mapping[str, Any]], schema: pa.Schema) -> pa.Table:
     import pyarrow as pa
 
-    if kind is None:
-        return _text(value)
+    made = {"vector": _vectors, "metadata": _structs}
+    columns = {
+        field.name: made.get(field.name, pa.array)([row.get(field.name) for row in rows], field.type)
+        for field in schema
+    }
+    return pa.table(columns, schema=schema)
+
+
+def _vectors(values: Sequence[Any], kind: pa.FixedSizeListType) -> pa.Array:
+    """From lists and arrays."""
+    import numpy as np
+    import pyarrow as pa
+
+    if any(value is None for value in values):
+        return pa.array(values, kind)
+    flat = np.concatenate(values).astype(kind.value_type.to_pandas_dtype())
+    return pa.FixedSizeListArray.from_arrays(pa.array(flat, kind.value_type), type=kind)
+
+
+def _structs(values: Sequence[Mapping[str, Any]], kind: pa.StructType) -> pa.StructArray:
+    import pyarrow as pa
+
+    fields = [_field([value.get(field.name) for value in values], field.type) for field in kind]
+    return pa.StructArray.from_arrays(fields, fields=list(kind))
+
+
+def _field(values: Sequence[Any], kind: pa.DataType) -> pa.Array:
+    """What does not fit is null."""
+    import pyarrow as pa
+
+    if pa.types.is_string(kind):
+        return pa.array([None if value is None else _text(value) for value in values], kind)
+    try:
+        return pa.array(values, kind)
+    except (pa.ArrowException, TypeError, ValueError, OverflowError):
+        return pa.array([_fitting(value, kind) for value in values], kind)
+
+
+def _fitting(value: Any, kind: pa.DataType) -> Any:
+    import pyarrow as pa
+
     try:
         pa.scalar(value, kind)
     except (pa.ArrowException, TypeError, ValueError, OverflowError):

@@ -23,7 +23,7 @@ from rag_ingest.errors import NoKnowledgeBaseError, StoreError, StoreMismatchErr
 from rag_ingest.llamaindex.figure_paths import figures_of
 from rag_ingest.llamaindex.filters import all_of, filter_expression
 from rag_ingest.llamaindex.foreign import ForeignTable
-from rag_ingest.llamaindex.node_table import ChunkTable, NodeTable, embedding_dimension
+from rag_ingest.llamaindex.node_table import ChunkTable, NodeTable, embeddings
 from rag_ingest.llamaindex.requests import Request, most_different, read_request
 from rag_ingest.store.knowledge_base import KnowledgeBase
 from rag_ingest.store.lease import lease
@@ -158,9 +158,9 @@ class LanceDBKnowledgeBase(BasePydanticVectorStore):
         """
         nodes = list(nodes)
         if nodes:
-            dimension = embedding_dimension(nodes)
+            vectors = embeddings(nodes)
             with self._alone():
-                self._open(dimension).write(nodes)
+                self._open(vectors.shape[1]).write(nodes, vectors)
         return [node.node_id for node in nodes]
 
     def delete(self, ref_doc_id: str, **delete_kwargs: Any) -> None:
