@@ -48,7 +48,11 @@ def ingest(
     password: PasswordOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Read PDFs and images into a knowledge base; what is in it and unchanged is left alone."""
+    """Read PDFs and images into a knowledge base; what is in it and unchanged is left alone.
+
+    Pages that were read before get the boxes and crops that [boxes] and [figures] ask for by now, without being read.
+    What these no longer ask for stays.
+    """
     from rag_ingest.config import load_config
 
     options = load_config(config, [*(settings or []), *password_setting(password)], engine=engine, runner=runner)

@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 
 __all__ = ["placing_columns", "placings"]
 
+FEW = 1_000
+"""So many keys are looked up by Arrow, which looks all of them over for each batch of rows."""
+
 _IN_TABLE = "column png 3"
 """By default."""
 
@@ -43,16 +46,18 @@ def placings(table: Table, keys: Collection[str]) -> Iterator[tuple[str, Placing
     import pyarrow as pa
     import pyarrow.compute as pc
 
-    wanted = pa.array(sorted(keys), pa.string())
+    few = pa.array(sorted(keys), pa.string()) if len(keys) <= FEW else None
     columns = ["doc_id", "fingerprint", "figures", "boxes", *PLACING_COLUMNS]
     query = table.search().where("state IN ('done', 'skipped')").select(columns).limit(None)
     for batch in query.to_batches():
         key = pc.binary_join_element_wise(batch["doc_id"], batch["fingerprint"], ":")
-        one_of = pc.is_in(key, wanted)
-        key, rows = key.filter(one_of), batch.filter(one_of)
+        one_of = pc.is_in(key, few) if few is not None else None
+        key, rows = (key, batch) if one_of is None else (key.filter(one_of), batch.filter(one_of))
         count = pc.list_value_length(rows["boxes"])
         lists = (a.to_pylist() for a in (key, rows["boxes_by"], rows["crops_by"], count, rows["figures"]))
         for name, boxes_by, crops_by, boxes, figures in zip(*lists, strict=True):
+            if name not in keys:
+                continue
             known = boxes_by is not None and crops_by is not None
             yield name, Placing(boxes_by, crops_by) if known else _shown(boxes, figures)
 

@@ -104,20 +104,38 @@ def test_killed_after_any_write_the_next_run_completes_it(
     for fatal in range(1, 100):
         db, came = tmp_path / f"db-{fatal}", Deaths(fatal)
         shutil.copytree(tmp_path / "first", db)
-        with monkeypatch.context() as patch:
-            for owner, name in ((chunks, "upsert"), (documents, "upsert"), (ledger, "upsert"), (FigureFiles, "_write")):
-                patch.setattr(owner, name, came.at(getattr(owner, name)))
-            try:
-                ingest(db, [paper])
-            except Killed:
-                pass
-            else:
-                break
+        if not killed(came, db, paper, monkeypatch):
+            break
         ran = ingest(db, [paper])
         assert ran.read == []
         assert all_of(db) == clean
     assert came.calls == 5  # two files, pages, chunks, row
     assert fatal == came.calls + 1
+
+
+def killed(came: Deaths, db: Path, paper: Path, monkeypatch: pytest.MonkeyPatch) -> bool:
+    """Whether it was, before all was written."""
+    with monkeypatch.context() as patch:
+        for owner, name in ((chunks, "upsert"), (documents, "upsert"), (ledger, "upsert"), (FigureFiles, "_write")):
+            patch.setattr(owner, name, came.at(getattr(owner, name)))
+        try:
+            ingest(db, [paper])
+        except Killed:
+            return True
+    return False
+
+
+@pytest.mark.parametrize("before", [COLUMN, FigureOptions(format="jpeg")])
+def test_killed_amid_it_the_chunks_still_lead_to_their_crops(
+    paper: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, before: FigureOptions
+) -> None:
+    ingest(tmp_path, [paper], before)
+    pages_are_written = Deaths(3)
+    assert killed(pages_are_written, tmp_path, paper, monkeypatch)
+    with KnowledgeBase.open(tmp_path) as kb:
+        figures = [(h.doc_id, f) for h in kb.search("tide", None, mode="text", k=50) for f in h.figures]
+        assert figures
+        assert all(kb.figure_image(*figure) for figure in figures)
 
 
 class Deaths:
