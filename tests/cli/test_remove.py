@@ -62,7 +62,7 @@ def test_what_was_read_can_be_kept(run: Run, folder: Path, tmp_path: Path) -> No
     run("remove", folder, "--db", db, "--keep-pages")
     assert everything(db) == {"documents": [], "pages": before["pages"], "chunks": []}
     report = json_lines(run("ingest", folder / "a.pdf", "--db", db, *ENGINE, "--json"))[0]
-    assert report["pages"] == {"read": 0, "cached": 3, "failed": 0, "cut": 0, "empty": 0}
+    assert report["pages"] == {"read": 0, "cached": 3, "failed": 0, "cut": 0, "empty": 0, "placed": 0}
 
 
 def test_a_removal_gives_back_what_the_documents_took(
