@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from filelock import FileLock
 
 # One thread a process: the suite runs in several, and twice as many threads as cores is slower than none.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -16,7 +14,6 @@ os.environ["TOKENIZERS_PARALLELISM"] = "false"
 os.environ["HF_HUB_DISABLE_PROGRESS_BARS"] = "1"
 
 ROOT = Path(__file__).resolve().parent.parent
-Once = Callable[[str, Callable[[Path], object]], Path]
 REAL_DATA = Path(os.environ.get("RAG_INGEST_DATA", ROOT.parent / "shared" / "data"))
 
 
@@ -46,20 +43,3 @@ def real_data() -> Path:
 def corpus(root: Path) -> Path:
     """Three short papers, a part of the built-in corpus."""
     return root / "eval" / "corpus" / "demo"
-
-
-@pytest.fixture(scope="session")
-def once(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Once:
-    """`once(name, make)`: the path that `make` filled, by one of the suite's processes for all; only to be read."""
-    base = tmp_path_factory.getbasetemp()
-    folder = base if worker_id == "master" else base.parent
-
-    def made(name: str, make: Callable[[Path], object]) -> Path:
-        path, done = folder / name, folder / f"{name}.done"
-        with FileLock(folder / f"{name}.lock"):
-            if not done.exists():
-                make(path)
-                done.touch()
-        return path
-
-    return made

@@ -14,7 +14,6 @@ from typer.testing import CliRunner, Result
 
 from rag_ingest.cli import app
 from rag_ingest.embed.sentence_transformers import SentenceTransformersEmbedder
-from tests.conftest import Once
 
 Run = Callable[..., Result]
 VECTORS: dict[tuple[str, str, str], Any] = {}
@@ -24,6 +23,14 @@ VECTORS: dict[tuple[str, str, str], Any] = {}
 def json_lines(result: Result) -> list[Any]:
     """Stdout as JSON, one value a line; anything else on stdout fails."""
     return [json.loads(line) for line in result.stdout.splitlines()]
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """One of the suite's processes has all tests of `kb`, so that it is made once."""
+    for item in items:
+        if "kb" in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.xdist_group("kb"))
 
 
 @pytest.fixture(autouse=True)
@@ -56,9 +63,11 @@ def run() -> Run:
 
 
 @pytest.fixture(scope="session")
-def kb(run: Run, corpus: Path, once: Once) -> Path:
+def kb(run: Run, corpus: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The built-in corpus, read by the embedded default."""
-    return once("kb", lambda db: run("ingest", corpus, "--db", db, "--engine", "layout"))
+    db = tmp_path_factory.mktemp("kb") / "db"
+    run("ingest", corpus, "--db", db, "--engine", "layout")
+    return db
 
 
 def rows(db: Path, table: str, drop: Sequence[str] = ()) -> list[dict[str, Any]]:

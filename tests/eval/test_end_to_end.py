@@ -13,7 +13,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from eval.datasets import load_dataset
-from tests.conftest import Once
+
+pytestmark = pytest.mark.xdist_group("end-to-end")  # one process makes the runs that all tests here read
 
 SUITE = """
 name = "little"
@@ -38,22 +39,20 @@ def run(suite: Path, out: Path) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, capture_output=True, text=True, env=environment)
 
 
-@pytest.fixture(scope="session")
-def outs(once: Once) -> tuple[Path, Path]:
+@pytest.fixture(scope="module")
+def outs(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     """The same suite twice; the second time the cache is there."""
-    folder = once("eval-twice", run_twice)
-    return folder / "first", folder / "second"
-
-
-def run_twice(folder: Path) -> None:
-    folder.mkdir()
+    folder = tmp_path_factory.mktemp("eval")
     (folder / "suite.toml").write_text(SUITE, encoding="utf-8")
+    made = []
     for name in ("first", "second"):
         done = run(folder / "suite.toml", folder / name)
         assert done.returncode == 0, done.stderr
+        made.append(folder / name)
         if name == "first":
             (folder / "second").mkdir()
             (folder / "first" / "cache").rename(folder / "second" / "cache")
+    return made[0], made[1]
 
 
 def load(out: Path) -> tuple[dict[str, Any], list[dict[str, Any]]]:
