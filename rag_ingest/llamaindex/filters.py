@@ -19,6 +19,7 @@ from llama_index.core.vector_stores.types import FilterCondition, FilterOperator
 from llama_index.core.vector_stores.utils import build_metadata_filter_fn
 
 from rag_ingest.errors import ConfigError
+from rag_ingest.llamaindex.folding import folded
 from rag_ingest.store.metadata_lines import key_start, metadata_of, value_lines
 
 if TYPE_CHECKING:
@@ -68,6 +69,8 @@ def filter_expression(table: Table, filters: MetadataFilters | None, within: Exp
     parts = list(_parts(filters))
     if not parts:  # restricts nothing, or is never true
         return all_of([within, _known(filters, {}).where])
+    filters = folded(filters)
+    parts = list(_parts(filters))
     if LINES not in table.schema.names:
         return _by_ids(filters, within, _struct_metadata(table, within))
     known = _known(filters, {}) if len(parts) <= MAX_CONDITIONS else _Known()
@@ -182,15 +185,20 @@ def _lines_of(part: MetadataFilter) -> list[str] | None:
     """All lines that match, where they can be told without looking."""
     if part.operator == FilterOperator.EQ and isinstance(part.value, str | int | float):
         return value_lines(part.key, part.value)
-    if part.operator == FilterOperator.IN and isinstance(part.value, list):
-        lines = [line for value in part.value for line in value_lines(part.key, value)]
-        return lines if len(lines) <= MAX_VALUES else None
-    return None
+    lines = _lines_in(part)
+    return lines if lines is not None and len(lines) <= MAX_VALUES else None
+
+
+def _lines_in(part: MetadataFilter) -> list[str] | None:
+    """All lines that match a list."""
+    if part.operator != FilterOperator.IN or not isinstance(part.value, list):
+        return None
+    return [line for value in part.value for line in value_lines(part.key, value)]
 
 
 def _from_values(part: MetadataFilter, lines: frozenset[str]) -> _Known:
-    holds = matcher(part)
-    found = sorted(line for line in lines if holds(_parsed(line)))
+    listed, holds = _lines_in(part), matcher(part)
+    found = sorted(lines.intersection(listed) if listed is not None else (li for li in lines if holds(_parsed(li))))
     if len(found) <= MAX_VALUES:
         return _Known(_one_of(found), exact=True)
     others = sorted(lines - set(found))

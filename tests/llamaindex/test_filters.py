@@ -25,6 +25,7 @@ from llama_index.core.vector_stores.utils import build_metadata_filter_fn, node_
 
 from rag_ingest.errors import ConfigError
 from rag_ingest.llamaindex.filters import MAX_VALUES, filter_expression
+from rag_ingest.llamaindex.folding import folded
 from rag_ingest.store.metadata_lines import metadata_lines
 from rag_ingest.store.tables import fetch
 
@@ -50,10 +51,12 @@ def is_filter_value(value: Any) -> bool:
     return True
 
 
+CONDITIONS = st.none() | st.sampled_from(FilterCondition)
+
+
 def group(parts: st.SearchStrategy[Any], *, min_size: int = 0) -> st.SearchStrategy[MetadataFilters]:
-    conditions = st.none() | st.sampled_from(FilterCondition)
     filters = st.lists(parts, min_size=min_size, max_size=3)
-    return st.builds(MetadataFilters, filters=filters, condition=conditions)
+    return st.builds(MetadataFilters, filters=filters, condition=CONDITIONS)
 
 
 @st.composite
@@ -74,8 +77,24 @@ def questions(draw: st.DrawFn, *, nested: bool) -> tuple[list[dict[str, Any]], l
     )
     filters = group(leaf, min_size=1)
     if nested:
-        filters = st.recursive(group(leaf), lambda inner: group(half(leaf, inner)), max_leaves=6)
+        same = half(equalities(keys, known), leaf)
+        filters = st.recursive(group(same), lambda inner: group(half(same, inner)), max_leaves=6)
     return metadata, draw(st.lists(filters, min_size=8, max_size=12))
+
+
+@st.composite
+def equalities(draw: st.DrawFn, keys: Sequence[str], values: st.SearchStrategy[Any]) -> MetadataFilters:
+    """As frameworks write lists of values: one filter each, some of them in groups of their own."""
+    operators = draw(st.sampled_from([[EQ], [FilterOperator.NE], [EQ, FilterOperator.IN], [*FilterOperator][:9]]))
+    leaf = st.builds(
+        MetadataFilter,
+        key=st.sampled_from([keys[0], keys[0], keys[-1]]),
+        value=values,
+        operator=st.sampled_from(operators),
+    )
+    parts = half(leaf, st.builds(MetadataFilters, filters=leaf.map(lambda one: [one]), condition=CONDITIONS))
+    filters = draw(st.lists(parts, min_size=2, max_size=5))
+    return MetadataFilters(filters=filters, condition=draw(CONDITIONS))
 
 
 def alike(value: Any) -> list[Any]:
@@ -150,6 +169,41 @@ def test_nested_filters_answer_as_python_does(
     table = table_of(nodes, lines=lines)
     for filters in wanted:
         assert found(table, filters) == [n.node_id for n in nodes if holds(filters, stored(n))]
+
+
+@settings(max_examples=100, deadline=None)
+@given(question=questions(nested=True))
+def test_folding_changes_no_answer(question: tuple[list[dict[str, Any]], list[MetadataFilters]]) -> None:
+    metadata, wanted = question
+    for filters in wanted:
+        short = folded(filters)
+        assert [holds(short, one) for one in metadata] == [holds(filters, one) for one in metadata]
+
+
+NONE = FilterCondition.NOT
+
+
+@pytest.mark.parametrize(
+    ("operator", "condition", "into"),
+    [
+        (EQ, FilterCondition.OR, FilterOperator.IN),
+        (EQ, NONE, FilterOperator.NIN),
+        (FilterOperator.NE, FilterCondition.AND, FilterOperator.NIN),
+        (FilterOperator.NE, NONE, None),  # equal to all of them
+    ],
+)
+@pytest.mark.parametrize("wrapped", [False, True])
+def test_many_equalities_are_one_list(
+    many: Any, operator: FilterOperator, condition: FilterCondition, into: FilterOperator | None, wrapped: bool
+) -> None:
+    asked = [*range(0, MANY, 2), "text"]
+    parts: list[Any] = [MetadataFilter(key="n", value=value, operator=operator) for value in asked]
+    if wrapped:
+        parts = [MetadataFilters(filters=[part]) for part in parts]
+    filters = MetadataFilters(filters=parts, condition=condition)
+    if into:
+        assert [(part.operator, part.value) for part in folded(filters).filters] == [(into, asked)]  # type: ignore[union-attr]
+    assert found(many, filters) == [f"{n:03}" for n in range(MANY) if holds(filters, {"n": n})]
 
 
 @settings(max_examples=30, deadline=None)
