@@ -218,7 +218,10 @@ def test_status_says_what_is_stale_and_why(run: Run, folder: Path, tmp_path: Pat
 
 
 @pytest.mark.slow
-def test_two_processes_at_once_take_turns_and_neither_loses_nor_doubles(folder: Path, run: Run, tmp_path: Path) -> None:
+def test_two_processes_at_once_take_turns_and_neither_loses_nor_doubles(
+    folder: Path, run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.undo()  # vectors, bit for bit, come of a document's texts together, as in the processes
     db, clean = tmp_path / "db", tmp_path / "clean"
     command = [sys.executable, "-m", "rag_ingest.cli", "ingest", "--db", str(db), *ENGINE]
     sets = [[folder / "a.pdf", folder / "b.pdf"], [folder / "b.pdf", folder / "b again.pdf"]]
