@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from lancedb.table import Table
     from numpy.typing import NDArray
 
-__all__ = ["ChunkTable", "NodeTable", "embeddings"]
+__all__ = ["ChunkTable", "NodeTable", "embeddings", "restricting"]
 
 PROMPT_ROWS = 5_000
 """So many without an index cost a text search some 80 ms; in a large table a twentieth is waited for, because bringing
@@ -75,8 +75,11 @@ def embeddings(nodes: Sequence[BaseNode]) -> NDArray[np.float32]:
         StoreError: they differ in length, or a number is none, or too large for 32 bits.
     """
     given = [node.get_embedding() for node in nodes]
-    if len(set(map(len, given))) > 1:
+    lengths = set(map(len, given))
+    if len(lengths) > 1:
         raise StoreError("the nodes' embeddings differ in length: embed them all with one model")
+    if 0 in lengths:
+        raise StoreError(f"the embedding of node {nodes[0].node_id!r} is empty: embed it again")
     with np.errstate(over="ignore"):
         found = np.array(given, dtype=np.float32)
     finite = np.isfinite(found).all(axis=1)
@@ -86,11 +89,29 @@ def embeddings(nodes: Sequence[BaseNode]) -> NDArray[np.float32]:
     return found
 
 
+_KIND = "metadata._node_type"
+
 _SEARCHED: Mapping[SearchMode, Collection[str]] = {
     "vector": ["vector"],
     "text": ["search_text"],
     "hybrid": ["vector", "search_text", "wider_text"],
 }
+
+
+def restricting(table: Table, node_ids: Sequence[str]) -> Sequence[str] | None:
+    """Ids that restrict a query; None where these are of image and index nodes alone.
+
+    `VectorStoreIndex.as_retriever` sends the ids of all nodes that the index keeps beside the store: of no text nodes,
+    which a restriction would lose.
+    """
+    import pyarrow as pa
+    from lancedb.expr import col
+
+    struct = table.schema.field("metadata").type
+    if not node_ids or not pa.types.is_struct(struct) or "_node_type" not in {field.name for field in struct}:
+        return node_ids or None
+    kinds = {row[_KIND] for row in fetch(table, col("id").isin(list(node_ids)), [_KIND])}
+    return None if kinds and kinds <= {"ImageNode", "IndexNode"} else node_ids
 
 
 class ChunkTable:

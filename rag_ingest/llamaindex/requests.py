@@ -84,11 +84,14 @@ def read_request(query: VectorStoreQuery, keywords: Mapping[str, Any]) -> Reques
         k = (query.hybrid_top_k if mode == "hybrid" else query.sparse_top_k) or k
     if not isinstance(k, int) or k < 1:
         raise ConfigError(f"top k = {k}: must be a number, at least 1")
+    vector = None if query.query_embedding is None else np.asarray(query.query_embedding, dtype=np.float32)
+    if vector is not None and not np.isfinite(vector).all():
+        raise ConfigError("the query's embedding has numbers that are not finite")
     k = min(k, MOST)
     is_mmr = query.mode == VectorStoreQueryMode.MMR
     return Request(
         text=query.query_str or "",
-        vector=None if query.query_embedding is None else np.asarray(query.query_embedding, dtype=np.float32),
+        vector=vector,
         mode=mode,
         k=k,
         depth=_prefetch(k, keywords) if is_mmr else k,

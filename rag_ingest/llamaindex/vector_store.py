@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 from os import PathLike, fspath
+from pathlib import Path
 from threading import RLock
 from typing import TYPE_CHECKING, Any, Self
 
@@ -23,7 +24,7 @@ from rag_ingest.errors import NoKnowledgeBaseError, StoreError, StoreMismatchErr
 from rag_ingest.llamaindex.figure_paths import figures_of
 from rag_ingest.llamaindex.filters import all_of, filter_expression
 from rag_ingest.llamaindex.foreign import ForeignTable
-from rag_ingest.llamaindex.node_table import ChunkTable, NodeTable, embeddings
+from rag_ingest.llamaindex.node_table import ChunkTable, NodeTable, embeddings, restricting
 from rag_ingest.llamaindex.requests import Request, most_different, read_request
 from rag_ingest.store.knowledge_base import KnowledgeBase
 from rag_ingest.store.lease import lease
@@ -73,7 +74,9 @@ class LanceDBKnowledgeBase(BasePydanticVectorStore):
     @field_validator("uri", mode="before")
     @classmethod
     def _as_text(cls, uri: str | PathLike[str]) -> str:
-        return fspath(uri)
+        """A folder is the same one wherever the process goes, and for another that it is sent to."""
+        text = fspath(uri)
+        return text if "://" in text else str(Path(text).expanduser().absolute())
 
     @classmethod
     def class_name(cls) -> str:
@@ -179,7 +182,7 @@ class LanceDBKnowledgeBase(BasePydanticVectorStore):
         """Deletes nodes by id, by filter, or by both together; neither given deletes nothing."""
         if not self._is_there():
             return
-        for some in _portions(node_ids):
+        for some in _portions(None if node_ids is None else list(node_ids)):
             where = self._where(some, None, filters)
             if where is not None:
                 self._delete(where)
@@ -210,7 +213,9 @@ class LanceDBKnowledgeBase(BasePydanticVectorStore):
         return self._nodes(self._where(node_ids, None, filters), with_embeddings=self.with_embeddings)
 
     def query(self, query: VectorStoreQuery, **kwargs: Any) -> VectorStoreQueryResult:
-        """The `similarity_top_k` best nodes, best first; empty `node_ids` restrict nothing (an index sends them).
+        """The `similarity_top_k` best nodes, best first.
+
+        An index sends `node_ids` of its own: empty ones, and those of image and index nodes alone, restrict nothing.
 
         Words in double quotes are a phrase, which every node has that TEXT_SEARCH, SPARSE or HYBRID gives; where none
         has it, they are words like others: whoever asks may be quoting, or measuring in inches.
@@ -225,7 +230,9 @@ class LanceDBKnowledgeBase(BasePydanticVectorStore):
         if not self._is_there():
             return VectorStoreQueryResult(nodes=[], similarities=[], ids=[])
         opened = self._open(None if request.vector is None else len(request.vector))
-        where = self._where(query.node_ids or None, query.doc_ids, query.filters)
+        with foreign_errors(f"{self.uri} can't be searched"):
+            node_ids = restricting(opened.table, query.node_ids or [])
+        where = self._where(node_ids, query.doc_ids, query.filters)
         ranked = opened.rank(request, where)
         if not ranked and request.text != without_quotes(request.text):
             ranked = opened.rank(replace(request, text=without_quotes(request.text)), where)

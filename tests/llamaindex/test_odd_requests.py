@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import copy
+import pickle
 import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
+from llama_index.core import MockEmbedding, StorageContext, VectorStoreIndex
+from llama_index.core.schema import ImageNode, IndexNode, TextNode
 from llama_index.core.vector_stores.types import VectorStoreQuery, VectorStoreQueryMode
 from pydantic import ValidationError
 
@@ -68,6 +71,56 @@ def test_what_no_query_can_be_is_said(store: LanceDBKnowledgeBase) -> None:
     query = VectorStoreQuery(query_str="x", mode="telepathy")  # type: ignore[arg-type]
     with pytest.raises(ConfigError, match="telepathy"):
         store.query(query)
+
+
+def test_an_empty_embedding_is_refused_and_makes_no_database(tmp_path: Path) -> None:
+    store = LanceDBKnowledgeBase(uri=str(tmp_path / "kb"))
+    with pytest.raises(StoreError, match="node 'bad' is empty"):
+        store.add([node("bad", "x", "c", [])])
+    assert not (tmp_path / "kb").exists()
+
+
+def test_a_query_that_points_nowhere_is_refused(store: LanceDBKnowledgeBase) -> None:
+    with pytest.raises(ConfigError, match="not finite"):
+        ask(store, query_embedding=[float("nan"), 0, 0])
+
+
+def test_a_relative_folder_stays_where_it_was(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    store = LanceDBKnowledgeBase(uri="kb")
+    store.add(NODES[:1])
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    store.add(NODES[1:])
+    for same in (store, copy.deepcopy(store), pickle.loads(pickle.dumps(store))):
+        assert len(same.get_nodes()) == 3
+    assert not list(Path().iterdir())
+
+
+@pytest.mark.parametrize("ids", [("drift", "pipe"), {"drift", "pipe"}, iter(["drift", "pipe"])])
+def test_ids_to_delete_may_come_in_any_order(tmp_path: Path, ids: Any) -> None:
+    store = our_store(tmp_path / "kb", NODES, "chunks")
+    store.delete_nodes(ids)
+    assert [left.node_id for left in store.get_nodes()] == ["other"]
+
+
+def test_an_index_of_text_and_other_nodes_finds_all_of_them(tmp_path: Path) -> None:
+    """LlamaIndex keeps image and index nodes beside the store, and sends their ids with every query."""
+    store = LanceDBKnowledgeBase(uri=str(tmp_path / "kb"))
+    index = VectorStoreIndex(
+        [
+            TextNode(id_="text", text="plain"),
+            ImageNode(id_="image", text="a picture"),
+            IndexNode(id_="points", text="of a table", index_id="table", obj=TextNode(id_="table", text="the table")),
+        ],
+        storage_context=StorageContext.from_defaults(vector_store=store),
+        embed_model=MockEmbedding(embed_dim=3),
+    )
+    hits = index.as_retriever(similarity_top_k=5).retrieve("plain")
+    assert sorted(hit.node.node_id for hit in hits) == ["image", "table", "text"]
+    assert ask(store, node_ids=["text", "image"], similarity_top_k=5, query_embedding=[1, 1, 1]) == ["image", "text"]
+    assert ask(store, node_ids=["nowhere"], similarity_top_k=5) == []
+    assert [found.node_id for found in store.get_nodes(["image"])] == ["image"]
 
 
 @pytest.mark.parametrize("number", [float("nan"), float("inf"), 1e300])
