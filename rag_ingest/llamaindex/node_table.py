@@ -99,9 +99,9 @@ _SEARCHED: Mapping[SearchMode, Collection[str]] = {
 
 
 def restricting(table: Table, node_ids: Sequence[str]) -> Sequence[str] | None:
-    """Ids that restrict a query; None where these are of image and index nodes alone.
+    """Ids that restrict a query; None where these are the image and index nodes of the table, all and nothing else.
 
-    `VectorStoreIndex.as_retriever` sends the ids of all nodes that the index keeps beside the store: of no text nodes,
+    `VectorStoreIndex.as_retriever` sends the ids of what the index keeps beside the store: these and no text nodes,
     which a restriction would lose.
     """
     import pyarrow as pa
@@ -111,7 +111,10 @@ def restricting(table: Table, node_ids: Sequence[str]) -> Sequence[str] | None:
     if not node_ids or not pa.types.is_struct(struct) or "_node_type" not in {field.name for field in struct}:
         return node_ids or None
     kinds = {row[_KIND] for row in fetch(table, col("id").isin(list(node_ids)), [_KIND])}
-    return None if kinds and kinds <= {"ImageNode", "IndexNode"} else node_ids
+    if not kinds or not kinds <= {"ImageNode", "IndexNode"}:
+        return node_ids
+    kept_beside = fetch(table, f"{_KIND} IN ('ImageNode', 'IndexNode')", ["id"])  # no `col` for a field of a struct
+    return None if {row["id"] for row in kept_beside} <= set(node_ids) else node_ids
 
 
 class ChunkTable:

@@ -215,7 +215,7 @@ class LanceDBKnowledgeBase(BasePydanticVectorStore):
     def query(self, query: VectorStoreQuery, **kwargs: Any) -> VectorStoreQueryResult:
         """The `similarity_top_k` best nodes, best first.
 
-        An index sends `node_ids` of its own: empty ones, and those of image and index nodes alone, restrict nothing.
+        An index sends `node_ids` of its own: empty ones, and those of all image and index nodes, restrict nothing.
 
         Words in double quotes are a phrase, which every node has that TEXT_SEARCH, SPARSE or HYBRID gives; where none
         has it, they are words like others: whoever asks may be quoting, or measuring in inches.

@@ -251,7 +251,7 @@ def backlog(table: Table) -> Backlog:
 
 
 @never_stranded
-def fetch(table: Table, where: Expr | None, columns: list[str]) -> list[dict[str, Any]]:
+def fetch(table: Table, where: Expr | str | None, columns: list[str]) -> list[dict[str, Any]]:
     """All rows that match."""
     query = table.search()
     if where is not None:

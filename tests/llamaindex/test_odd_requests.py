@@ -119,6 +119,7 @@ def test_an_index_of_text_and_other_nodes_finds_all_of_them(tmp_path: Path) -> N
     hits = index.as_retriever(similarity_top_k=5).retrieve("plain")
     assert sorted(hit.node.node_id for hit in hits) == ["image", "table", "text"]
     assert ask(store, node_ids=["text", "image"], similarity_top_k=5, query_embedding=[1, 1, 1]) == ["image", "text"]
+    assert ask(store, node_ids=["image"], similarity_top_k=5, query_embedding=[1, 1, 1]) == ["image"]
     assert ask(store, node_ids=["nowhere"], similarity_top_k=5) == []
     assert [found.node_id for found in store.get_nodes(["image"])] == ["image"]
 
