@@ -72,7 +72,7 @@ def _folders(paths: Sequence[str], db: str) -> list[str]:
         return folders + gone  # what is gone is left alone, and that is said
     if gone:
         raise ConfigError(f"no such folder: {', '.join(gone)}{_if_meant(gone, db)}")
-    raise ConfigError("--sync needs a folder among the paths: what is gone from it is removed")
+    raise ConfigError("--sync needs a folder among the paths (a URL is none): what is gone from it is removed")
 
 
 def _is_folder(path: str) -> bool:

@@ -10,6 +10,7 @@ from typing import Any
 
 from rag_ingest.errors import LoadError, RagIngestError
 from rag_ingest.load.fetch import filesystem, is_remote, one_line, unreachable
+from rag_ingest.load.stamp import stamp_told
 
 _PIECE_BYTES = 2**23
 _HEADER_BLOCK_BYTES = 2**16
@@ -117,7 +118,8 @@ def state_of(uri: str) -> str:
     with _told(uri):
         if is_remote(uri):
             fs, path = filesystem(uri)
-            return f"{fs.info(path).get('size')} {fs.ukey(path)}"
+            info = fs.info(path)
+            return stamp_told(info) or f"{info.get('size')} {fs.ukey(path)}"
         found = Path(uri).stat()
         return f"{found.st_dev} {found.st_ino} {found.st_size} {found.st_mtime_ns}"
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import glob
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,7 @@ from rag_ingest.errors import LoadError
 from rag_ingest.load.fetch import filesystem, is_remote, one_line, unreachable
 from rag_ingest.load.media import HEAD_BYTES, SUFFIXES, media_by_content, media_by_suffix, packed_by
 from rag_ingest.load.member_uri import member_uri, split_member
-from rag_ingest.load.stamp import stamp_of
+from rag_ingest.load.stamp import stamp_of, stamp_told
 from rag_ingest.types import Failure, Source
 
 _KNOWN = " ".join(SUFFIXES)
@@ -127,28 +127,31 @@ def _walk(folder: Path) -> Iterator[Source | Failure]:
 
 def _find_remote(url: str) -> Iterator[Source | Failure]:
     fs, path = filesystem(url)
+    fs.invalidate_cache()  # a listing of an earlier call, which a process that lives long would go by
     web = urlsplit(url).scheme in ("http", "https")  # there "?" starts a query, and listing is scraping
     try:
         if ("*" in url) if web else _MAGIC.intersection(path):
-            found = _listed(fs, fs.glob(path))
+            found = _listed(fs, {name: {} for name in fs.glob(path)} if web else fs.glob(path, detail=True))
             yield from _or_empty(found, url, f"pattern matches no file of a known kind ({_KNOWN})")
         elif url.endswith("/") or (not web and fs.isdir(path)):
-            found = _listed(fs, fs.find(path), path)
+            found = _listed(fs, fs.find(path, detail=True), path)
             yield from _or_empty(found, url, f"folder has no file of a known kind ({_KNOWN})")
         else:
             with fs.open(path, "rb") as file:
-                yield _named(url, file.read(HEAD_BYTES))
+                stamp = stamp_told(getattr(file, "details", {}))
+                named = _named(url, file.read(HEAD_BYTES))
+            yield replace(named, stamp=stamp) if isinstance(named, Source) else named
     except FileNotFoundError as error:
         yield _failure(url, unreachable(error) or "no such file or folder")
     except Exception as error:  # every store has errors of its own
         yield _failure(url, f"can't be read: {one_line(error)}")
 
 
-def _listed(fs: Any, paths: Iterable[str], folder: str = "") -> Iterator[Source]:
-    for path in sorted(paths):
+def _listed(fs: Any, infos: Mapping[str, Mapping[str, Any]], folder: str = "") -> Iterator[Source]:
+    for path, info in sorted(infos.items()):
         hidden = "/." in "/" + path.removeprefix(folder)
         if (media := media_by_suffix(path)) and not hidden:
-            yield Source(fs.unstrip_protocol(path), media)
+            yield Source(fs.unstrip_protocol(path), media, stamp_told(info))
 
 
 def _named(uri: str, head: bytes) -> Source | Failure:

@@ -34,11 +34,14 @@ def one_line(error: BaseException) -> str:
 def unreachable(error: FileNotFoundError) -> str:
     """Why a file behind a URL was said to be missing, where that is not because there is none; else empty.
 
-    fsspec's https says "not found" whatever kept it from the file, and has that as the cause.
+    fsspec's https says "not found" whatever kept it from the file, and has that as the cause; S3's says so of a bucket.
     """
     cause = error.__cause__
     if cause is None or isinstance(cause, FileNotFoundError):
         return ""
+    if answer := getattr(cause, "response", None):
+        code = answer.get("Error", {}).get("Code", "") if isinstance(answer, dict) else ""
+        return "its bucket does not exist" if code == "NoSuchBucket" else ""
     status = getattr(cause, "status", None)
     if status in (404, 410):
         return ""

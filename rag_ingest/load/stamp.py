@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
-from rag_ingest.load.fetch import is_remote
+from rag_ingest.load.fetch import filesystem, is_remote
+
+_CONTENT_OR_TIME = ("ETag", "etag", "md5Hash", "LastModified", "last_modified", "Last-Modified", "updated", "created")
+"""What S3, Google's and Azure's stores, web servers and fsspec's memory call these; the first that is there counts."""
 
 
 def stamp_of(stat: os.stat_result) -> str:
@@ -13,9 +18,18 @@ def stamp_of(stat: os.stat_result) -> str:
     return f"{stat.st_size}:{stat.st_mtime_ns}"
 
 
+def stamp_told(info: Mapping[str, Any]) -> str:
+    """The same of a file behind a URL, by what fsspec tells of it; empty where that is its size at most."""
+    told = next((info[name] for name in _CONTENT_OR_TIME if info.get(name)), "")
+    return f"{info.get('size')}:{told}" if told else ""
+
+
 def stamp_at(path: str) -> str:
-    """Of a local file; empty for a URL, and where nothing can be said."""
+    """Of a file, wherever it is; empty where nothing can be said."""
     try:
-        return "" if is_remote(path) else stamp_of(Path(path).stat())
-    except OSError:
+        if not is_remote(path):
+            return stamp_of(Path(path).stat())
+        fs, inside = filesystem(path)
+        return stamp_told(fs.info(inside))
+    except Exception:  # every store has errors of its own
         return ""

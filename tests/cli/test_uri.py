@@ -1,13 +1,18 @@
-"""A knowledge base under a URI: every command takes the URI as it stands."""
+"""A knowledge base under a URI, and papers at one: every command takes the URI as it stands."""
 
 from __future__ import annotations
 
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
+import fsspec
 import pytest
+from fsspec.implementations.memory import MemoryFileSystem
 
 from tests.cli.conftest import Run, json_lines
+from tests.load.conftest import build_pdf, text_at
+from tests.load.dumps import regular, tar_of
 
 COMMANDS = [("status",), ("search", "buses"), ("retry",), ("reembed",), ("optimize",), ("remove", "a.pdf")]
 
@@ -49,3 +54,73 @@ def test_the_same_commands_work_under_a_uri(run: Run, corpus: Path, elsewhere: P
 def test_a_folder_may_lie_at_home(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HOME", str(tmp_path))
     assert f"no knowledge base at {tmp_path / 'kb'};" in run("status", "--db", "~/kb/", expect=2).stderr
+
+
+@pytest.fixture
+def fetched(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
+    """Papers that were copied from memory://, or read out of a dump there, since it was emptied."""
+    asked: list[str] = []
+    get, cat = MemoryFileSystem.get_file, MemoryFileSystem.cat_file
+
+    def copied(self: MemoryFileSystem, path: str, *args: object, **options: object) -> object:
+        asked.append(path)
+        return get(self, path, *args, **options)
+
+    def read(self: MemoryFileSystem, path: str, start: int | None = None, end: int | None = None) -> object:
+        asked.extend([path] if end != 1 else [])  # whether parts can be had
+        return cat(self, path, start=start, end=end)
+
+    monkeypatch.setattr(MemoryFileSystem, "get_file", copied)
+    monkeypatch.setattr(MemoryFileSystem, "cat_file", read)
+    MemoryFileSystem.store.clear()
+    yield asked
+    MemoryFileSystem.store.clear()
+
+
+def pdf(word: str) -> bytes:
+    return build_pdf([text_at(20, 300, f"A page about {word} and little else.")])
+
+
+@pytest.mark.parametrize("at", ["memory://papers", "memory://papers/*.pdf"])
+def test_what_is_unchanged_in_a_store_is_not_fetched_again(
+    run: Run, tmp_path: Path, fetched: list[str], at: str
+) -> None:
+    store = fsspec.filesystem("memory")
+    store.pipe({"/papers/a.pdf": pdf("apples"), "/papers/b.pdf": pdf("pears")})
+
+    def ingest(*paths: str) -> dict[str, int]:
+        fetched.clear()
+        options = ("--db", tmp_path / "kb", "--engine", "textlayer", "--set", "load.workers=1")
+        return dict(json_lines(run("ingest", *paths, *options, "--json"))[0]["documents"])
+
+    assert ingest(at) == {"added": 2}
+    assert ingest(at) == {"unchanged": 2}
+    assert not fetched
+    store.pipe({"/papers/b.pdf": pdf("plums"), "/papers/c.pdf": pdf("cherries")})
+    assert ingest(at) == {"unchanged": 1, "updated": 1, "added": 1}
+    assert {path.rpartition("/")[2] for path in fetched} == {"b.pdf", "c.pdf"}
+    assert ingest("memory:///papers/a.pdf") == {"unchanged": 1}
+    assert json_lines(run("search", "plums", "--db", tmp_path / "kb", "--mode", "text", "--json"))
+    run("remove", "memory:///papers", "--db", tmp_path / "kb")
+    assert json_lines(run("status", "--db", tmp_path / "kb", "--json"))[0]["documents"] == 0
+
+
+def test_papers_of_an_unchanged_dump_in_a_store_are_not_read_again(
+    run: Run, tmp_path: Path, fetched: list[str]
+) -> None:
+    store, dump = fsspec.filesystem("memory"), "/dumps/arXiv_pdf_2001_001.tar"
+    names = [f"2001/2001.0000{n}.pdf" for n in (1, 2)]
+
+    def ingest() -> dict[str, int]:
+        fetched.clear()
+        options = ("--db", tmp_path / "kb", "--engine", "textlayer", "--set", "load.workers=1")
+        cache = ("--set", f"arxiv.cache={tmp_path / 'cache'}")
+        return dict(json_lines(run("ingest", f"memory:/{dump}", *options, *cache, "--json"))[0]["documents"])
+
+    store.pipe(dump, tar_of([regular(name, pdf(name)) for name in names]))
+    assert ingest() == {"added": 2}
+    assert ingest() == {"unchanged": 2}
+    assert not fetched
+    store.pipe(dump, tar_of([regular(names[0], pdf(names[0])), regular(names[1], pdf("another"))]))
+    assert ingest() == {"unchanged": 1, "updated": 1}
+    assert fetched
