@@ -7,6 +7,7 @@ in the table `leases`, renewed while it is held, which runs out when its holder 
 from __future__ import annotations
 
 import json
+import logging
 import os
 import socket
 import threading
@@ -14,7 +15,7 @@ import time
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -35,6 +36,14 @@ POLL_S = 0.2
 
 EXPIRY_S = 60.0
 """A row's lease runs out so long after its holder was last heard of; it is renewed three times as often."""
+
+LOOK_S = 5.0
+"""Between two looks at a row that somebody else holds; each is some seven requests."""
+
+KEPT_VERSIONS = 40
+"""Of the table `leases`: each commit lists them, and every renewal makes one."""
+
+log = logging.getLogger(__name__)
 
 
 def _quiet(message: str) -> None:
@@ -153,6 +162,7 @@ class TableLease:
         self._expiry_s = expiry_s
         with foreign_errors(f"{uri} can't be written, table 'leases'"):
             self._table = _lease_table(db)
+            self._cleaned = self._table.version
         self._token = ""
         self._done = threading.Event()
         self._thread: threading.Thread | None = None
@@ -166,26 +176,34 @@ class TableLease:
         began, was_told, token = time.monotonic(), False, uuid.uuid4().hex
         while not self._taken(token):
             row = self._row()
-            who = f"{row['who']} (the lease runs out {max(0.0, row['expires'] - time.time()):.0f} s from now)"
-            if wait_s is not None and time.monotonic() - began >= wait_s:
-                raise StoreError(f"{self._uri} is being written by {who}: try again later")
-            if not was_told:
-                told(f"{self._uri} is being written by {who}: waiting for it to finish (Ctrl-C gives up)")
-                was_told = True
-            time.sleep(min(1.0, self._expiry_s / 10))
+            if row["holder"] == token:  # it was written, and the answer lost
+                break
+            while row["expires"] >= time.time():  # looking costs a store less than trying
+                who = f"{row['who']} (the lease runs out {max(0.0, row['expires'] - time.time()):.0f} s from now)"
+                if wait_s is not None and time.monotonic() - began >= wait_s:
+                    raise StoreError(f"{self._uri} is being written by {who}: try again later")
+                if not was_told:
+                    told(f"{self._uri} is being written by {who}: waiting for it to finish (Ctrl-C gives up)")
+                    was_told = True
+                time.sleep(min(LOOK_S, self._expiry_s / 10))
+                row = self._row()
         self._token = token
         self._done.clear()
         self._thread = threading.Thread(target=self._renew, name="lease", daemon=True)
         self._thread.start()
 
     def release(self) -> None:
-        """Gives it back; a second call does nothing."""
+        """Gives it back; a second call does nothing. What can't be written now runs out by itself."""
         self._done.set()
         if self._thread is not None:
             self._thread.join()
             self._thread = None
         if self._token:
-            self._update(f"holder = '{self._token}'", {"holder": "", "who": "", "expires": 0.0})
+            try:
+                self._update(f"holder = '{self._token}'", {"holder": "", "who": "", "expires": 0.0})
+                self._clean()
+            except StoreError as e:
+                log.warning("others have to wait until the lease runs out, %.0f s at most: %s", self._expiry_s, e)
             self._token = ""
 
     def check(self) -> None:
@@ -205,6 +223,15 @@ class TableLease:
         while not self._done.wait(self._expiry_s / 3):
             with suppress(Exception):  # the next time may succeed, before it runs out
                 self._update(f"holder = '{self._token}'", {"expires": time.time() + self._expiry_s})
+                self._clean()
+
+    def _clean(self) -> None:
+        """Removes versions that nobody reads any more, once in `KEPT_VERSIONS` commits, whoever made them."""
+        if self._table.version // KEPT_VERSIONS == self._cleaned // KEPT_VERSIONS:
+            return
+        self._cleaned = self._table.version
+        with foreign_errors(f"{self._uri} can't be written, table 'leases'"):
+            self._table.optimize(cleanup_older_than=timedelta(seconds=self._expiry_s))
 
     def _update(self, where: str, values: dict[str, Any]) -> bool:
         """Whether the row was as `where` says; two at once conflict, and the later one looks again."""

@@ -13,6 +13,8 @@ from pathlib import Path
 from shlex import quote
 from typing import ParamSpec, TypeVar
 
+from rag_ingest.store.refused import explain_store
+
 __all__ = ["FOREIGN", "TRIES", "damage", "damaged_files", "explain", "never_stranded"]
 
 P = ParamSpec("P")
@@ -91,6 +93,8 @@ def explain(doing: str, error: BaseException) -> str:
     """
     text = str(error).strip()
     uri = re.split(r": | can't ", doing, maxsplit=1)[0]
+    if "://" in uri and (told := explain_store(text)):
+        return f"{doing}: {told}"
     if _FULL.search(text):
         return f"{doing}: the disk is full; free some space and run the same again, nothing is half written"
     if _FORBIDDEN.search(text):

@@ -1,0 +1,48 @@
+"""What LanceDB says when an object store refuses, or can't be reached -> what it means, and what to do about it.
+
+The texts are those of lancedb 0.40: of the store itself (S3's XML errors) inside those of Rust's object_store, printed
+in one of two ways.
+"""
+
+from __future__ import annotations
+
+import re
+
+__all__ = ["explain_store"]
+
+_ANSWER = re.compile(r"<Code>(?P<code>\w+)</Code>(?:\s*<Message>(?P<message>[^<]*)</Message>)?")
+_STATUS = re.compile(r"status(?: code)?: (?P<status>[45]\d\d)\b")
+_HOST = re.compile(r"\b(?P<host>https?://[^/\s\"')]+)")
+_NO_CREDENTIALS = re.compile(r"Failed to get AWS credentials|CredentialsNotLoaded|TokenRequest|NoCredentials")
+_NOT_REACHED = re.compile(r"error sending request|HttpError|HTTP error|ConnectError|operation timed out")
+_NO_HTTP = "BadScheme"
+
+
+def explain_store(text: str) -> str:
+    """What follows "can't be …: ", for an error under a URL; empty where it is none of the store's.
+
+    Args:
+        text: of the error.
+    """
+    answer, status = _ANSWER.search(text), _STATUS.search(text)
+    if answer and answer["code"] == "NoSuchBucket":
+        return "its bucket does not exist; make it, or mend the address (AWS_ENDPOINT too, where the store is not AWS)"
+    if _NO_CREDENTIALS.search(text):
+        return "no credentials for it were found; for S3 set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"
+    if status and status["status"] in ("401", "403"):
+        return f"its store refuses it ({_said(answer) or status['status']}); check the credentials and what they allow"
+    if _NO_HTTP in text:
+        return "its endpoint is http://, not https://; if that is meant, set AWS_ALLOW_HTTP=true"
+    if (answer or status) and not (status and status["status"] == "404"):
+        return f"its store answers {_said(answer) or (status and status['status'])}; {_AGAIN}"
+    if _NOT_REACHED.search(text):
+        host = _HOST.search(text)
+        return f"its store{' at ' + host['host'] if host else ''} can't be reached; {_AGAIN}"
+    return ""
+
+
+_AGAIN = "run the same again when it is back, nothing is half written"
+
+
+def _said(answer: re.Match[str] | None) -> str:
+    return ": ".join(filter(None, answer.groups())).rstrip(".") if answer else ""
