@@ -25,7 +25,6 @@ from rag_ingest.stages import PageResult
 from rag_ingest.store.expand import Expansion, Neighbours
 from rag_ingest.store.knowledge_base import DocumentRecord, KnowledgeBase
 from rag_ingest.store.lease import lease
-from rag_ingest.store.naming import meant_by
 from rag_ingest.store.phrases import without_quotes
 from rag_ingest.store.status import Marks
 from rag_ingest.store.where import parse_where
@@ -86,22 +85,26 @@ def remove(
         db: folder of the LanceDB database.
         keep_pages: leave in the ledger what was read.
         dry_run: only look.
-        progress: called with a `Waiting` where another process writes.
+        progress: called with a `Waiting` where another process writes, and where upkeep takes long.
 
     Raises:
         ConfigError: a name stands for no document; nothing is removed then.
         StoreError: there is no knowledge base, or it can't be written.
     """
     with KnowledgeBase.open(str(db)) as known:
-        records = known.documents()
-    gone = {record.source: record for name in names for record in meant_by(name, records)}
-    if not dry_run and gone:
-        told = progress or (lambda event: None)
-        with lease(str(db), told=lambda text: told(Waiting(text))), KnowledgeBase.open(str(db)) as kb:
-            removed = kb.remove(gone, keep_pages=keep_pages)
-            kb.optimize(exclusive=True)
-            return removed
-    return list(gone.values())
+        gone = known.meant_by(names)
+        if dry_run or not gone:
+            records = known.documents_of(gone)
+            return [records[source] for source in gone if source in records]
+
+    def told(text: str) -> None:
+        if progress:
+            progress(Waiting(text))
+
+    with lease(str(db), told=told), KnowledgeBase.open(str(db), told=told) as kb:
+        removed = kb.remove(gone, keep_pages=keep_pages)
+        kb.optimize(exclusive=True)
+        return removed
 
 
 def reembed(

@@ -24,7 +24,7 @@ class EngineChosen:
 
 @dataclass(frozen=True)
 class Waiting:
-    """Another process writes to the knowledge base."""
+    """Another process writes to the knowledge base, or bringing its files and indexes up to date takes long."""
 
     message: str
 

@@ -70,7 +70,11 @@ def optimize(
     from rag_ingest.store.upkeep import folder_bytes
 
     KnowledgeBase.open(db).close()  # a folder that is none is not to get a lease
-    with lease(db, told=lambda message: typer.echo(message, err=True)), KnowledgeBase.open(db) as kb:
+
+    def told(message: str) -> None:
+        typer.echo(message, err=True)
+
+    with lease(db, told=told), KnowledgeBase.open(db, told=told) as kb:
         before = folder_bytes(kb.uri)
         kb.optimize(exclusive=True, thorough=True, reindex=reindex)
         after = folder_bytes(kb.uri)

@@ -94,11 +94,17 @@ def _by_configuration(kb: KnowledgeBase) -> list[tuple[dict[str, Any], list[str]
     from rag_ingest.store.run_configs import RunConfigs, config_of
 
     runs = RunConfigs(kb.uri).all()
+    failed = list(dict.fromkeys(failure.source for failure in kb.failures()))
+    documents = kb.documents_of(failed)
+    bases: dict[tuple[str, ...], dict[str, Any]] = {}  # by what decides them: thousands may have failed alike
     groups: dict[str, tuple[dict[str, Any], list[str]]] = {}
-    for source in dict.fromkeys(failure.source for failure in kb.failures()):
-        document = kb.document_for(source)
-        base = tree_of(config_of(document, runs), kb)
-        if "engine" not in base and document and document.engine:
-            base = {**base, "engine": document.engine}
+    for source in failed:
+        document = documents.get(source)
+        marks = (document.ocr_fingerprint, document.split_fingerprint, document.engine) if document else ()
+        if marks not in bases:
+            bases[marks] = tree_of(config_of(document, runs), kb)
+            if "engine" not in bases[marks] and document and document.engine:
+                bases[marks]["engine"] = document.engine
+        base = bases[marks]
         groups.setdefault(json.dumps(base, sort_keys=True, default=str), (base, []))[1].append(source)
     return list(groups.values())

@@ -53,14 +53,19 @@ def run(pipeline: Pipeline, paths: Paths, db: str, progress: Progress, sync: Ite
     if engine.needs_image and pipeline.config.figures.keep == "files":
         FigureFiles(db).check()
     progress(EngineChosen(engine.name, pipeline.engine_reason))
+
+    def told(message: str) -> None:
+        progress(Waiting(message))
+
     with (
-        lease(db, told=lambda message: progress(Waiting(message))) as held,
+        lease(db, told=told) as held,
         KnowledgeBase.open(
             db,
             embedder_name=embedder.name,
             dimension=embedder.dimension,
             create=True,
             settings=pipeline.embedder_settings,
+            told=told,
         ) as kb,
     ):
         _remember(pipeline, db)
@@ -89,7 +94,7 @@ def _remove_vanished(
 ) -> list[DocumentRecord]:
     """Removes what vanished; returns the documents that had given way to some of that, and are found again now."""
     failed = {failure.source for failure in report.failures}
-    gone = vanished(kb.documents(metadata=False), folders, failed, pipeline.config.arxiv)
+    gone = vanished(kb.stamps(), folders, failed, pipeline.config.arxiv)
     removed = kb.remove(gone, keep_pages=True) if gone else []
     for record in removed:
         done = DocumentReport(record.source, record.doc_id, record.title, "removed")

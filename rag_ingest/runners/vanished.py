@@ -18,7 +18,6 @@ from rag_ingest.load.arxiv_options import ArxivOptions
 from rag_ingest.load.discover import find_sources
 from rag_ingest.load.member_uri import file_of, split_member
 from rag_ingest.load.stamp import stamp_at
-from rag_ingest.store.schema import DocumentRecord
 from rag_ingest.types import Source
 
 __all__ = ["has_vanished", "vanished"]
@@ -38,23 +37,23 @@ def has_vanished(file: str) -> bool:
 
 
 def vanished(
-    records: Iterable[DocumentRecord], folders: Iterable[str | Path], failed: set[str], options: ArxivOptions
+    known: Iterable[tuple[str, str]], folders: Iterable[str | Path], failed: set[str], options: ArxivOptions
 ) -> list[str]:
     """Sources in these folders whose file is gone, and papers that the dump of that name no longer has.
 
     Args:
-        records: rows, by source.
+        known: (source, stamp) of all that is on record, by source.
         folders: a folder without any source is left alone: a disk may be missing.
         failed: sources that failed in this run; members of a dump among them are left alone.
         options: of dumps.
     """
     roots = list(_present(folders))
     gone = []
-    for file, rows in groupby(records if roots else (), lambda record: file_of(record.source)):
+    for file, rows in groupby(known if roots else (), lambda row: file_of(row[0])):
         if "://" in file or not any(Path(file).is_relative_to(root) for root in roots):
             continue
         if has_vanished(file):
-            gone += [row.source for row in rows]
+            gone += [source for source, _ in rows]
         elif file not in failed:
             gone += _no_more_inside(file, list(rows), options)
     return gone
@@ -72,10 +71,10 @@ def _present(folders: Iterable[str | Path]) -> Iterator[Path]:
             )
 
 
-def _no_more_inside(dump: str, rows: Sequence[DocumentRecord], options: ArxivOptions) -> list[str]:
+def _no_more_inside(dump: str, rows: Sequence[tuple[str, str]], options: ArxivOptions) -> list[str]:
     """Papers that were not seen in the dump as it is now are looked for in it."""
     state = f"{stamp_at(dump)}@"
-    names = {inside[1]: row for row in rows if (inside := split_member(row.source))}
-    unseen = {name: row.source for name, row in names.items() if not row.stamp.startswith(state)}
+    names = {inside[1]: row for row in rows if (inside := split_member(row[0]))}
+    unseen = {name: source for name, (source, stamp) in names.items() if not stamp.startswith(state)}
     missing = missing_members(dump, unseen, options) if unseen else ()
     return [unseen[name] for name in missing]

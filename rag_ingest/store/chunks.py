@@ -102,20 +102,32 @@ class Chunks:
         import pyarrow.compute as pc
         from lancedb.expr import col
 
-        theirs = col("doc_id").isin([*sorted(doc_ids), GONE])
+        doc_ids = sorted(doc_ids)
+        if not rows.num_rows:
+            return self._remove(doc_ids)
+        theirs = col("doc_id").isin([*doc_ids, GONE])
         found = self.table.search().where(theirs).limit(None).to_arrow()
         before = found.filter(pc.not_equal(found["doc_id"], GONE))
         changes = not _equal(before, rows)
         left = set(before["id"].to_pylist()) - set(rows["id"].to_pylist()) if changes else set()
-        if changes and not rows.num_rows:
-            self.table.delete(theirs)
-        elif changes:
+        if changes:
             new = pa.concat_tables([rows, gone_rows(self.table.schema, left)])
             append = not found.num_rows and self._alone() and not self._have(rows)
             upsert(self.table, "id", new, vectors_may_lack=bool(left), append=append)
         if left or before.num_rows < found.num_rows:
             sweep(self.table)
         return changes
+
+    def _remove(self, doc_ids: Sequence[str]) -> bool:
+        """Nothing is read of what goes: it may be most of the table."""
+        from lancedb.expr import col
+
+        theirs = col("doc_id").isin(list(doc_ids))
+        there = self.table.search().where(theirs).select(["id"]).limit(1).to_arrow().num_rows > 0
+        if there:
+            self.table.delete(theirs)
+        sweep(self.table)
+        return bool(there)
 
     def rename(self, doc_id: str, record: DocumentRecord) -> int:
         """Gives a content's chunks the source, title and paper of another document that has it; returns how many."""

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from rag_ingest.store.schema import PLACING_COLUMNS, DocumentRecord, documents_schema, source_key, storable
-from rag_ingest.store.tables import fetch, known_columns, never_alone, upsert
+from rag_ingest.store.tables import NARROW_BATCH_ROWS, fetch, known_columns, never_alone, upsert
 from rag_ingest.store.trouble import never_stranded
 from rag_ingest.store.versions import Versions, is_there, rank
 from rag_ingest.types import Failure, Placing
@@ -24,9 +24,6 @@ __all__ = ["Documents"]
 
 BATCH_ROWS = 2048
 """Of a table that is read as a whole: some megabytes."""
-
-NARROW_BATCH_ROWS = 100_000
-"""Of a few columns: some megabytes, too."""
 
 _FEW_VALUES = ("state", "stage", "engine", "ocr_fingerprint", "split_fingerprint", "embedder")
 """Columns in which rows say the same; each value is kept once in memory."""
@@ -67,6 +64,18 @@ class Documents:
         wanted = [work for work in works if work]
         return self._where(col("work").isin(wanted)) if wanted else []
 
+    def failed(self) -> list[DocumentRecord]:
+        """Rows of sources that failed as a whole."""
+        from lancedb.expr import col, lit
+
+        return self._where(col("state") == lit("failed"))
+
+    @never_stranded
+    def stamps(self) -> list[tuple[str, str]]:
+        """(source, stamp) of every row, by source."""
+        rows = self.table.search().select(["source", "stamp"]).limit(None).to_arrow().sort_by("source")
+        return [(source, stamp or "") for source, stamp in zip(*(c.to_pylist() for c in rows.columns), strict=True)]
+
     def stamped(
         self, ocr_fingerprint: str, split_fingerprint: str, embedder: str, placing: Placing
     ) -> Iterator[tuple[str, str]]:
@@ -81,7 +90,8 @@ class Documents:
         )
         columns = ["source", "stamp", *(name for name in PLACING_COLUMNS if name in self._columns)]
         served: dict[tuple[str | None, ...], bool] = {}
-        for batch in self.table.search().where(done).select(columns).limit(None).to_batches():
+        query = self.table.search().where(done).select(columns).limit(None)
+        for batch in query.to_batches(NARROW_BATCH_ROWS):
             for source, stamp, *by in zip(*(batch[name].to_pylist() for name in columns), strict=True):
                 if (key := tuple(by)) not in served:
                     served[key] = None in by or not by or Placing(*by).serves(placing)

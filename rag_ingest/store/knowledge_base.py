@@ -25,14 +25,15 @@ from rag_ingest.store.indexes import ensure_indexes
 from rag_ingest.store.lease import is_alone
 from rag_ingest.store.ledger import Ledger
 from rag_ingest.store.mending import lost, tell_placings, unmark_lost
+from rag_ingest.store.naming import meant_by
 from rag_ingest.store.replacing import Replacing
 from rag_ingest.store.schema import DocumentRecord, Identity, source_key
 from rag_ingest.store.search import SearchMode, candidates
 from rag_ingest.store.settings import with_settings
-from rag_ingest.store.status import Marks, Status, read_status
+from rag_ingest.store.status import Marks, Status, read_failures, read_status
 from rag_ingest.store.tables import connect, foreign_errors, no_chunks, no_knowledge_base, open_table, open_tables
 from rag_ingest.store.trouble import damage
-from rag_ingest.store.upkeep import Upkeep
+from rag_ingest.store.upkeep import Told, Upkeep
 from rag_ingest.store.versions import Versions
 from rag_ingest.store.where import parse_where
 from rag_ingest.types import UNPLACED, Chunk, Failure, PageMarkdown, PlacedFigure, Placing, SearchHit
@@ -47,6 +48,9 @@ __all__ = ["DocumentChunks", "DocumentRecord", "KnowledgeBase", "Status"]
 
 T = TypeVar("T")
 
+REMOVED_AT_ONCE = 10_000
+"""Documents: their rows are held in memory several times over."""
+
 
 class KnowledgeBase:
     """Use `KnowledgeBase.open`, as a context manager.
@@ -56,7 +60,9 @@ class KnowledgeBase:
         identity: the embedder that wrote the vectors.
     """
 
-    def __init__(self, uri: str, tables: Mapping[str, Table], identity: Identity) -> None:
+    def __init__(
+        self, uri: str, tables: Mapping[str, Table], identity: Identity, told: Told = lambda message: None
+    ) -> None:
         self.uri = uri
         self.identity = identity
         self._tables = tables
@@ -66,7 +72,8 @@ class KnowledgeBase:
         self._chunks = Chunks(tables["chunks"], identity.dimension, alone)
         self._figures = FigureFiles(uri)
         self._replacing = Replacing(self._documents, self._ledger, self._chunks, self._figures)
-        self._upkeep = Upkeep(uri, tables)
+        self._upkeep = Upkeep(uri, tables, told)
+        self._told = told
 
     @classmethod
     def open(
@@ -77,6 +84,7 @@ class KnowledgeBase:
         dimension: int | None = None,
         create: bool = False,
         settings: Mapping[str, Any] | None = None,
+        told: Told = lambda message: None,
     ) -> KnowledgeBase:
         """Opens a knowledge base, or makes one.
 
@@ -86,6 +94,7 @@ class KnowledgeBase:
             dimension: of its vectors.
             create: make what is missing.
             settings: what the embedder was made from, recorded in a new one; JSON values, no secrets.
+            told: is told what takes long: compacting and indexing large tables, removing many documents.
 
         Raises:
             StoreError: there is none (and `create` is false), or something else is there.
@@ -106,7 +115,7 @@ class KnowledgeBase:
             if create:
                 unmark_lost(db, identity, partial(is_alone, uri))
             tables = open_tables(uri, db, identity, create=create)
-            kb = cls(uri, tables, _identity(uri, tables["chunks"]) or identity)
+            kb = cls(uri, tables, _identity(uri, tables["chunks"]) or identity, told)
             if create:
                 tell_placings(kb._documents, tables["pages"])
             if embedder_name is not None and dimension is not None:
@@ -286,10 +295,15 @@ class KnowledgeBase:
             sources: as they stand in `documents`; one that is not there is left out.
             keep_pages: leave what was read in the ledger, so that the same content is not read again.
         """
-        with foreign_errors(f"{self.uri}: documents can't be removed"):
-            records = list(self._documents.of_sources(sources).values())
-            self._wrote(*self._replacing.remove(records, keep_pages=keep_pages))
-        return records
+        sources, removed = list(sources), list[DocumentRecord]()
+        for start in range(0, len(sources), REMOVED_AT_ONCE):
+            with foreign_errors(f"{self.uri}: documents can't be removed"):
+                if start:
+                    self._told(f"{start:,} of {len(sources):,} documents removed")
+                records = list(self._documents.of_sources(sources[start : start + REMOVED_AT_ONCE]).values())
+                self._wrote(*self._replacing.remove(records, keep_pages=keep_pages))
+            removed += records
+        return removed
 
     def forget(self, doc_ids: Iterable[str]) -> None:
         """Drops the rows of documents whose chunks are gone; what was read of them stays in the ledger."""
@@ -301,6 +315,25 @@ class KnowledgeBase:
         """Every row of `documents`, by source; without its metadata, most of it, where they aren't asked for."""
         with foreign_errors(f"{self.uri}: documents can't be read"):
             return self._documents.all(metadata=metadata)
+
+    def documents_of(self, sources: Iterable[str]) -> dict[str, DocumentRecord]:
+        """Rows of these sources, by source; one that is not there is left out."""
+        with foreign_errors(f"{self.uri}: documents can't be read"):
+            return self._documents.of_sources(sources)
+
+    def meant_by(self, names: Sequence[str]) -> list[str]:
+        """Sources of the documents that names stand for, in the order of these; see `store.naming`.
+
+        Raises:
+            ConfigError: one stands for none.
+        """
+        with foreign_errors(f"{self.uri}: documents can't be read"):
+            return meant_by(names, self._tables["documents"])
+
+    def stamps(self) -> list[tuple[str, str]]:
+        """(source, stamp) of every row of `documents`, by source."""
+        with foreign_errors(f"{self.uri}: documents can't be read"):
+            return self._documents.stamps()
 
     def _wrote(self, chunk_commits: int, rows: int) -> None:
         self._committed("chunks", chunk_commits)
@@ -318,7 +351,8 @@ class KnowledgeBase:
 
     def failures(self) -> list[Failure]:
         """Every source and page that failed last time, by source and page."""
-        return list(self.status().failures)
+        with foreign_errors(f"{self.uri} can't be read"):
+            return read_failures(self._documents, self._ledger)
 
     def status(self, marks: Marks | None = None, placing: Placing = UNPLACED) -> Status:
         """What is in the knowledge base; stale is what differs from `marks`, or from what was written last.

@@ -18,7 +18,7 @@ from rag_ingest.errors import StoreError
 from rag_ingest.store.placed import placing_columns, placings
 from rag_ingest.store.placing import box_of, sides_of
 from rag_ingest.store.schema import PLACING_COLUMNS, DocumentRecord, pages_schema, source_key, storable
-from rag_ingest.store.tables import doc_ids_of, fetch, known_columns, never_alone, upsert
+from rag_ingest.store.tables import NARROW_BATCH_ROWS, doc_ids_of, fetch, known_columns, never_alone, upsert
 from rag_ingest.store.trouble import never_stranded
 from rag_ingest.types import Failure, Figure, PageMarkdown, Placing, Span, TextBox
 
@@ -155,14 +155,26 @@ class Ledger:
         figures = json.loads(rows[0]["figures"]) if rows else []
         return str(figures[number - 1].get("path", "")) if 0 < number <= len(figures) else ""
 
+    def failed(self) -> tuple[set[str], set[str]]:
+        """(contents, sources) of pages that failed, whether they still belong to a document or not."""
+        from lancedb.expr import col, lit
+
+        rows = fetch(self.table, col("state") == lit("failed"), ["doc_id", "source"])
+        return {row["doc_id"] for row in rows}, {row["source"] for row in rows}
+
     @never_stranded
-    def counts(self, documents: Sequence[DocumentRecord]) -> PageCounts:
+    def counts(self, documents: Sequence[DocumentRecord], *, failed_only: bool = False) -> PageCounts:
         """Counts the pages that belong to `documents`, and those of sources that no row speaks for yet.
 
         Pages that another engine read before, or an earlier content of a source, are a cache and not counted.
+
+        Args:
+            documents: all there are, or all those of what `failed` tells.
+            failed_only: look at no others.
         """
         import pyarrow as pa
         import pyarrow.compute as pc
+        from lancedb.expr import col, lit
 
         current = pa.array([f"{d.doc_id}:{d.ocr_fingerprint}" for d in documents], pa.string())
         unfinished = pa.array([d.doc_id for d in documents if not d.ocr_fingerprint], pa.string())
@@ -170,7 +182,9 @@ class Ledger:
         by_state = {"done": 0, "failed": 0}
         failures: list[Failure] = []
         columns = ["doc_id", "fingerprint", "source", "state", "page", "stage", "error"]
-        for batch in self.table.search().select(columns).limit(None).to_batches():
+        query = self.table.search().select(columns).limit(None)
+        query = query.where(col("state") == lit("failed")) if failed_only else query
+        for batch in query.to_batches(NARROW_BATCH_ROWS):  # each looks all `documents` over
             key = pc.binary_join_element_wise(batch["doc_id"], batch["fingerprint"], ":")
             owned = pc.or_(pc.is_in(key, current), pc.is_in(batch["doc_id"], unfinished))
             counted = batch.filter(pc.or_(owned, pc.invert(pc.is_in(batch["source"], sources))))

@@ -22,6 +22,9 @@ __all__ = ["placing_columns", "placings"]
 FEW = 1_000
 """So many keys are looked up by Arrow, which looks all of them over for each batch of rows."""
 
+_BATCH_ROWS = 10_000
+"""Pages with their boxes: some megabytes. Each batch looks all keys over."""
+
 _IN_TABLE = "column png 3"
 """By default."""
 
@@ -49,7 +52,7 @@ def placings(table: Table, keys: Collection[str]) -> Iterator[tuple[str, Placing
     few = pa.array(sorted(keys), pa.string()) if len(keys) <= FEW else None
     columns = ["doc_id", "fingerprint", "figures", "boxes", *PLACING_COLUMNS]
     query = table.search().where("state IN ('done', 'skipped')").select(columns).limit(None)
-    for batch in query.to_batches():
+    for batch in query.to_batches(_BATCH_ROWS):
         key = pc.binary_join_element_wise(batch["doc_id"], batch["fingerprint"], ":")
         one_of = pc.is_in(key, few) if few is not None else None
         key, rows = (key, batch) if one_of is None else (key.filter(one_of), batch.filter(one_of))

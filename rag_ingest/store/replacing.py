@@ -69,7 +69,8 @@ class Replacing:
         if not keep_pages:
             gone = {record.doc_id for record in records if record.doc_id} | left
             gone |= self._ledger.doc_ids_of(record.source for record in records)
-            gone -= {d.doc_id for d in self._documents.of_contents(gone) if d.source not in _keys(records)}
+            own = _keys(records)
+            gone -= {d.doc_id for d in self._documents.of_contents(gone) if d.source not in own}
             self._ledger.remove(gone)
             self._figures.remove(gone)
         return renamed + int(changed), self._documents.remove([record.source for record in records])

@@ -13,7 +13,7 @@ from rag_ingest.store.ledger import Ledger
 from rag_ingest.store.schema import DocumentRecord
 from rag_ingest.types import UNPLACED, Failure, Placing
 
-__all__ = ["Marks", "Status", "read_status"]
+__all__ = ["Marks", "Status", "read_failures", "read_status"]
 
 
 _EVER = datetime.min.replace(tzinfo=UTC)
@@ -72,18 +72,29 @@ def read_status(
     """
     records = documents.all(metadata=False)
     pages = ledger.counts(records)
-    failures = [*_failures(records), *pages.failures]
     found = list(_stale(records, marks or _latest(records), lost))
     found += _misplaced(records, ledger, placing, {stale["source"] for stale in found})
     return Status(
         documents=len({d.doc_id for d in records if d.state in ("done", "partial") or d.chunk_count > 0}),
         pages=pages.by_state,
         chunks=chunks,
-        failures=tuple(sorted(failures, key=lambda f: (f.source, f.page or 0))),
+        failures=tuple(_in_order([*_failures(records), *pages.failures])),
         engines=tuple(_engines(records)),
         stale=tuple(found),
         superseded=sum(d.state == "superseded" for d in records),
     )
+
+
+def read_failures(documents: Documents, ledger: Ledger) -> list[Failure]:
+    """`Status.failures` alone: of what did not fail nothing is read."""
+    contents, sources = ledger.failed()
+    theirs = [*documents.of_contents(contents), *documents.of_sources(sources).values(), *documents.failed()]
+    records = list({record.source: record for record in theirs}.values())
+    return _in_order([*_failures(records), *ledger.counts(records, failed_only=True).failures])
+
+
+def _in_order(failures: Iterable[Failure]) -> list[Failure]:
+    return sorted(failures, key=lambda failure: (failure.source, failure.page or 0))
 
 
 def _latest(documents: Iterable[DocumentRecord]) -> Marks | None:

@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 __all__ = [
     "KEYS",
     "MANY_SMALL_FILES",
+    "NARROW_BATCH_ROWS",
     "Backlog",
     "backlog",
     "connect",
@@ -58,6 +59,10 @@ MANY_SMALL_FILES = 40
 MOST_COMMITS = 100
 """Between two compactions of a table of up to 250,000 rows: 600 commits of 3 pages into 20,000 took 19 s with them and
 79 s without, the last ones 28 and 187 ms each."""
+
+NARROW_BATCH_ROWS = 100_000
+"""Of a few columns of a table that is read as a whole: some megabytes. Unasked, LanceDB gives 1,024 rows at a time, and
+what is done once a batch, as hashing all the values that are looked for, is done so much more often."""
 
 KEYS = {"documents": "source", "pages": "id", "chunks": "id"}
 

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -27,7 +27,7 @@ from rag_ingest.store.tables import MANY_SMALL_FILES, backlog
 if TYPE_CHECKING:
     from lancedb.table import Table
 
-__all__ = ["GRACE_S", "Upkeep", "folder_bytes"]
+__all__ = ["GRACE_S", "Told", "Upkeep", "folder_bytes"]
 
 GRACE_S = 10.0
 """A query takes milliseconds, a scan of 100,000 chunks with their vectors some 2 s."""
@@ -39,16 +39,23 @@ cleaned of the rest by the next run, or by `rag-ingest optimize`."""
 WASTED_SHARE = 0.2
 """Of the data that the newest version has: when so much more lies on the disk, a clean-up is worth it."""
 
+SLOW_ROWS = 50_000
+"""Bringing a table of more up to date takes seconds, of a million a minute: that is said."""
+
 _CLOCK_S = 0.5
 """Between reading the clock here and LanceDB reading it."""
 
 
-class Upkeep:
-    """Of the tables of one database, by the process that writes to it."""
+Told = Callable[[str], None]
 
-    def __init__(self, uri: str, tables: Mapping[str, Table]) -> None:
+
+class Upkeep:
+    """Of the tables of one database, by the process that writes to it; `told` is told what takes long."""
+
+    def __init__(self, uri: str, tables: Mapping[str, Table], told: Told = lambda message: None) -> None:
         self._uri = uri
         self._tables = tables
+        self._told = told
         self._commits: Counter[str] = Counter()
 
     def committed(self, name: str, rows: int) -> None:
@@ -83,18 +90,24 @@ class Upkeep:
                     clean(table, exclusive=exclusive)
                 touched.append(table)
         if touched and exclusive and (thorough or folder_bytes(self._uri) >= WORTH_WAITING_BYTES):
-            settle(touched)
+            settle(touched, self._told)
 
     def reindex(self) -> None:
         """Makes all indexes anew."""
         for name, table in self._tables.items():
+            self._tell("making all indexes anew", name)
             drop_indexes(table)
             ensure_indexes(table, name)
 
     def _compact(self, name: str) -> None:
+        self._tell("bringing files and indexes up to date", name)
         if self._tables[name].name == name:  # one that is made beside another gets its indexes when it takes its place
             ensure_indexes(self._tables[name], name)
         self._tables[name].optimize()
+
+    def _tell(self, doing: str, name: str) -> None:
+        if (rows := self._tables[name].count_rows()) > SLOW_ROWS:
+            self._told(f"{doing}: {name}, {rows:,} rows")
 
     def _versions(self, name: str) -> int:
         """How many there are; each keeps a list of all files of its own."""
@@ -134,10 +147,11 @@ def clean(table: Table, *, exclusive: bool = False, grace_s: float | None = None
     table.optimize(cleanup_older_than=timedelta(seconds=max(0.001, now - since)), delete_unverified=exclusive)
 
 
-def settle(tables: list[Table]) -> None:
+def settle(tables: list[Table], told: Told = lambda message: None) -> None:
     """Waits until what is superseded now may go, and removes it; the caller holds the lease."""
     if all(len(table.list_versions()) == 1 for table in tables):
         return
+    told(f"waiting {GRACE_S:g} s for those who still read what was superseded")
     time.sleep(GRACE_S)
     for table in tables:
         clean(table, exclusive=True)

@@ -10,7 +10,6 @@ import pytest
 from rag_ingest.load.arxiv_dumps import missing_members
 from rag_ingest.load.arxiv_options import ArxivOptions
 from rag_ingest.runners.vanished import has_vanished, vanished
-from rag_ingest.store.schema import DocumentRecord
 from tests.cli.conftest import Run, json_lines, rows
 from tests.load.conftest import build_pdf, text_at
 from tests.load.dumps import regular, tar_of, write_manifest
@@ -56,8 +55,8 @@ def test_a_member_that_vanished_from_its_dump_is_removed(ingest: Callable[..., d
     assert ingest(folder, more=("--sync",)) == {"unchanged": 2}
 
 
-def on_record(dump: Path) -> list[DocumentRecord]:
-    return [DocumentRecord(f"{dump}!/{name}", name, stamp=f"before@{n}") for n, name in enumerate(NAMES)]
+def on_record(dump: Path) -> list[tuple[str, str]]:
+    return [(f"{dump}!/{name}", f"before@{n}") for n, name in enumerate(NAMES)]
 
 
 def test_what_cannot_be_listed_to_its_end_lost_no_member(tmp_path: Path) -> None:
