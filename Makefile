@@ -27,7 +27,7 @@ demo: install
 	@$(BIN)/python -m eval.demo --db $(DB)
 
 test: install
-	$(BIN)/python -m pytest -n $(JOBS) --dist loadgroup
+	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder
 
 lint: install
 	$(BIN)/ruff check .

@@ -117,7 +117,7 @@ class KnowledgeBase:
             tables = open_tables(uri, db, identity, create=create)
             kb = cls(uri, tables, _identity(uri, tables["chunks"]) or identity, told)
             if create:
-                tell_placings(kb._documents, tables["pages"])
+                tell_placings(kb._documents, tables["pages"], told)
             if embedder_name is not None and dimension is not None:
                 kb.require_embedder(embedder_name, dimension)
             if create:

@@ -18,6 +18,7 @@ from rag_ingest.store.documents import Documents
 from rag_ingest.store.placed import placings
 from rag_ingest.store.schema import Identity, chunks_schema
 from rag_ingest.store.tables import create_table, lacking, open_table
+from rag_ingest.store.upkeep import SLOW_ROWS, Told
 from rag_ingest.types import Placing
 
 if TYPE_CHECKING:
@@ -60,7 +61,7 @@ def unmark_lost(db: DBConnection, identity: Identity, alone: Callable[[], bool])
         documents.write(unmarked[start : start + ROWS_A_COMMIT])
 
 
-def tell_placings(documents: Documents, pages: Table) -> None:
+def tell_placings(documents: Documents, pages: Table, told: Told) -> None:
     """Puts down, in rows that don't say it, how far places were looked for; one that is killed leaves the rest so.
 
     All pages are looked through where there is such a row, once; where there is none, nothing is read.
@@ -68,9 +69,11 @@ def tell_placings(documents: Documents, pages: Table) -> None:
     unknown = {record.source: f"{record.doc_id}:{record.ocr_fingerprint}" for record in documents.unplaced()}
     if not unknown:
         return
+    if (rows := pages.count_rows()) > SLOW_ROWS:
+        told(f"an earlier version wrote this: looking once which of {rows:,} pages have boxes and crops")
     seen: dict[str, set[Placing]] = defaultdict(set)
     for key, placing in placings(pages, set(unknown.values())):
         seen[key].add(placing)
-    told = [(source, Placing.of_all(seen[key])) for source, key in unknown.items()]
-    for start in range(0, len(told), ROWS_A_COMMIT):
-        documents.set_placings(dict(told[start : start + ROWS_A_COMMIT]))
+    found = [(source, Placing.of_all(seen[key])) for source, key in unknown.items()]
+    for start in range(0, len(found), ROWS_A_COMMIT):
+        documents.set_placings(dict(found[start : start + ROWS_A_COMMIT]))

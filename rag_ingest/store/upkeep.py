@@ -27,7 +27,7 @@ from rag_ingest.store.tables import MANY_SMALL_FILES, backlog
 if TYPE_CHECKING:
     from lancedb.table import Table
 
-__all__ = ["GRACE_S", "Told", "Upkeep", "folder_bytes"]
+__all__ = ["GRACE_S", "SLOW_ROWS", "Told", "Upkeep", "folder_bytes"]
 
 GRACE_S = 10.0
 """A query takes milliseconds, a scan of 100,000 chunks with their vectors some 2 s."""
@@ -40,7 +40,7 @@ WASTED_SHARE = 0.2
 """Of the data that the newest version has: when so much more lies on the disk, a clean-up is worth it."""
 
 SLOW_ROWS = 50_000
-"""Bringing a table of more up to date takes seconds, of a million a minute: that is said."""
+"""Bringing a table of more up to date, or reading all of it, takes seconds, of a million a minute: that is said."""
 
 _CLOCK_S = 0.5
 """Between reading the clock here and LanceDB reading it."""

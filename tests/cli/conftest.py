@@ -25,14 +25,6 @@ def json_lines(result: Result) -> list[Any]:
     return [json.loads(line) for line in result.stdout.splitlines()]
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """One of the suite's processes has all tests of `kb`, so that it is made once."""
-    for item in items:
-        if "kb" in getattr(item, "fixturenames", ()):
-            item.add_marker(pytest.mark.xdist_group("kb"))
-
-
 @pytest.fixture(autouse=True)
 def embedded_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """In this process the model embeds each text of the few papers once, and not again with every test."""

@@ -105,15 +105,15 @@ def test_chunks_are_slices_and_pages_are_right(run: Run, kb: Path) -> None:
         assert row["pages"]
 
 
-def test_ctrl_c_keeps_what_was_read(tmp_path: Path) -> None:
+def test_ctrl_c_keeps_what_was_read(run: Run, tmp_path: Path) -> None:
     """A real process, a real signal: it ends soon, says what to do, and the next run takes over what is there."""
-    db, papers, count = tmp_path / "db", tmp_path / "papers", 20
+    db, papers, count = tmp_path / "db", tmp_path / "papers", 60
     papers.mkdir()
     for n in range(count):
-        lines = (text_at(20, 380 - 15 * i, f"Of gauge {n} on day {i}: it drifted.") for i in range(25))
-        (papers / f"{n:02}.pdf").write_bytes(build_pdf([b"".join(lines)]))
-    command = [sys.executable, "-m", "rag_ingest.cli", "ingest", str(papers), "--db", str(db), "--engine", "textlayer"]
-    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=os.environ) as process:
+        (papers / f"{n:02}.pdf").write_bytes(build_pdf([text_at(20, 300, f"Of gauge {n}, which has drifted.")]))
+    command = ("ingest", str(papers), "--db", str(db), "--engine", "textlayer")
+    started = [sys.executable, "-m", "rag_ingest.cli", *command]
+    with subprocess.Popen(started, stderr=subprocess.PIPE, text=True, env=os.environ) as process:
         assert process.stderr is not None
         said = [next(line for line in process.stderr if f"/{count}]" in line)]  # one document is done
         process.send_signal(signal.SIGINT)
@@ -121,8 +121,7 @@ def test_ctrl_c_keeps_what_was_read(tmp_path: Path) -> None:
         assert process.wait(timeout=20) == 1
     assert "interrupted" in said[-1]
     assert "Traceback" not in said[-1]
-    again = subprocess.run([*command, "--json"], capture_output=True, text=True, check=True)
-    documents = json.loads(again.stdout)["documents"]
+    documents = json_lines(run(*command, "--json"))[0]["documents"]
     assert 1 <= documents["unchanged"] < count
     assert documents["unchanged"] + documents["added"] == count
 

@@ -17,8 +17,8 @@ from eval.runner import run
 from eval.suite import Suite
 from tests.conftest import REAL_DATA
 
-DOCS = ("1706.03762", "stardate")
-IDS = ("1706.03762#1", "1706.03762#4", "stardate#1", "stardate#5")
+DOCS = ("PMC4562040", "PMC5758638")
+IDS = ("PMC4562040#1", "PMC4562040#2", "PMC5758638#1", "PMC5758638#4", "PMC5758638#6")
 BUDGET = 1024
 
 

@@ -14,8 +14,6 @@ import pytest
 
 from eval.datasets import load_dataset
 
-pytestmark = pytest.mark.xdist_group("end-to-end")  # one process makes the runs that all tests here read
-
 SUITE = """
 name = "little"
 dataset = "builtin"

@@ -206,15 +206,16 @@ def test_the_frame_maps_the_crop_box_onto_the_page(box, turns, x, y):
 
 @pytest.mark.real
 @pytest.mark.slow
-def test_every_page_of_the_real_papers_has_text_inside_its_page(real_data, loader):
+def test_pages_of_every_real_paper_have_text_inside_their_page(real_data, loader):
     from rag_ingest.types import Page, Source
 
     files = sorted((real_data / "papers").glob("*/paper.pdf"))
     assert len(files) == 28
     for file in files:
         document = loader.open(Source(str(file), "pdf"))
-        pages = list(loader.pages(document, range(1, document.page_count + 1), image=False))
-        assert [page.number for page in pages] == list(range(1, document.page_count + 1))
+        asked = range(1, document.page_count + 1, 3)
+        pages = list(loader.pages(document, asked, image=False))
+        assert [page.number for page in pages] == list(asked)
         for page in pages:
             assert isinstance(page, Page), page
             assert page.text_layer, (file, page.number)

@@ -38,8 +38,9 @@ def test_superseded_crops_go_and_no_others(tmp_path: Path, remote: bool) -> None
 
 def test_what_is_not_told_is_taken_from_the_pages_and_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def make() -> KnowledgeBase:
-        return KnowledgeBase.open(tmp_path, embedder_name="toy@1", dimension=4, create=True)
+        return KnowledgeBase.open(tmp_path, embedder_name="toy@1", dimension=4, create=True, told=said.append)
 
+    said: list[str] = []
     placings = {"/a.pdf": Placing("all", "files png 3"), "/b.pdf": Placing("layer", "-"), "/c.pdf": Placing("", "")}
     with make() as kb:
         for source, placing in placings.items():
@@ -59,9 +60,12 @@ def test_what_is_not_told_is_taken_from_the_pages_and_once(tmp_path: Path, monke
         set_placings(self, found)
 
     monkeypatch.setattr(mending, "ROWS_A_COMMIT", 2)
+    monkeypatch.setattr(mending, "SLOW_ROWS", 2)
     monkeypatch.setattr(Documents, "set_placings", counting)
     for _ in range(2):
         with make() as kb:
             assert {document.source: document.placing for document in kb.documents()} == placings
             assert [document.ingested_at for document in kb.documents()] == written
     assert told == [2, 1]
+    assert len(said) == 1, "and only the first time"
+    assert "3 pages" in said[0]
