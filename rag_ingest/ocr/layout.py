@@ -25,6 +25,7 @@ from rag_ingest.ocr.layout_regions import CdlaDetector, Detector
 from rag_ingest.ocr.layout_rules import Ink
 from rag_ingest.ocr.layout_turn import quarter_turns, turn_box, turn_lines, turned_image, turned_size
 from rag_ingest.ocr.places import filled, found_in, within
+from rag_ingest.ocr.threads import model_threads
 from rag_ingest.types import Failure, Page, PageMarkdown, TextLine
 
 _VERSION = "3"
@@ -40,7 +41,7 @@ class LayoutOptions:
     Attributes:
         ocr: "auto" reads the image where the text layer is of no use, "never" and "always" as they say.
         min_score: detections below it are not believed, 0.2..0.95. Tables and figures need 0.5, or a caption.
-        threads: of the layout and OCR models, 0..256; 0 takes one a core.
+        threads: of the layout and OCR models, 0..256; 0 takes $OMP_NUM_THREADS, else one a core.
     """
 
     ocr: OcrMode = "auto"
@@ -73,7 +74,7 @@ class LayoutEngine:
         self, options: LayoutOptions | None = None, *, detector: Detector | None = None, reader: Reader | None = None
     ) -> None:
         self.options = options or LayoutOptions()
-        threads = self.options.threads or -1
+        threads = model_threads(self.options.threads)
         self._detector: Detector = detector or CdlaDetector(threads=threads)
         self._reader: Reader = reader or RapidOcrReader(threads=threads)
 

@@ -20,6 +20,7 @@ from rag_ingest.ocr.layout_ocr import RapidOcrReader
 from rag_ingest.ocr.layout_turn import quarter_turns, turn_box, turn_lines, turned_size
 from rag_ingest.ocr.places_blocks import figure_links
 from rag_ingest.ocr.places_lines import text_boxes
+from rag_ingest.ocr.threads import model_threads
 from rag_ingest.ocr.witness import page_words, usable
 from rag_ingest.types import BBox, Page, PageMarkdown, Span, TextBox, TextLine, Word
 
@@ -47,7 +48,7 @@ class BoxOptions:
     Attributes:
         find: from the text layer: some ten milliseconds a page.
         scans: "rapidocr" reads the image of a page whose text layer doesn't do, some seconds a page.
-        threads: of the OCR model, 0..256; 0 takes one a core.
+        threads: of the OCR model, 0..256; 0 takes $OMP_NUM_THREADS, else one a core.
     """
 
     find: bool = True
@@ -160,7 +161,7 @@ def _boxes(page: Page, read: PageMarkdown, options: BoxOptions) -> tuple[tuple[T
         best = ()
     enough = bool(read.boxes) or _length(best) >= least
     if options.scans == "rapidocr" and page.image is not None and not enough:
-        reading = _reader(options.threads or -1)(page.image, page.size_pt)
+        reading = _reader(model_threads(options.threads))(page.image, page.size_pt)
         lines = turn_lines(reading.lines, -reading.turns, turned_size(page.size_pt, reading.turns))
         best = max(best, found_in(read.markdown, lines, page.size_pt, reading.turns), key=_length)
     return filled(best, own), "all" if enough or options.scans != "none" else "layer"

@@ -12,6 +12,7 @@ from rag_ingest.ocr.layout import LayoutEngine, LayoutOptions
 from rag_ingest.ocr.layout_ocr import Reading, why_ocr
 from rag_ingest.ocr.layout_regions import Region, resolve
 from rag_ingest.ocr.layout_turn import quarter_turns, turn_box, turn_lines
+from rag_ingest.ocr.threads import model_threads
 from rag_ingest.types import Engine, Failure, Page, PageMarkdown, TextLine, Word
 
 SIZE = (300.0, 400.0)
@@ -180,3 +181,16 @@ def test_lines_read_from_a_turned_image_stand_on_the_page_as_it_is_shown(turns: 
     texts = [result.markdown[box.span.start : box.span.end].strip() for box in result.boxes]
     assert texts == [one.text for one in lines]
     assert [box.bbox for box in result.boxes] == [turn_box(one.bbox, -turns, SIZE) for one in lines]
+
+
+@pytest.mark.parametrize(
+    ("asked", "environment", "taken"),
+    [(3, "1", 3), (0, "2", 2), (0, "4,2", 4), (0, "", -1), (0, "0", -1), (0, "many", -1), (0, None, -1)],
+)
+def test_threads_are_those_asked_for_or_the_environments(
+    monkeypatch: pytest.MonkeyPatch, asked: int, environment: str | None, taken: int
+) -> None:
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+    if environment is not None:
+        monkeypatch.setenv("OMP_NUM_THREADS", environment)
+    assert model_threads(asked) == taken
