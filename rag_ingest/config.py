@@ -159,6 +159,7 @@ def _known(cls: type, tree: Mapping[str, Any], where: str) -> dict[str, Any]:
         if key not in hints:
             raise ConfigError(
                 f"unknown configuration key '{where}{key}'{nearest(key, list(hints))}{_homes(key, where)}"
+                + (f" (known: {', '.join(hints)})" if where else "")
             )
         hint = hints[key]
         if dataclasses.is_dataclass(hint):
