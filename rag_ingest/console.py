@@ -186,6 +186,11 @@ def print_chunks(chunks: Sequence[Chunk]) -> None:
         out.print(chunk.text.strip("\n"))
 
 
+def note(text: str) -> None:
+    """One line beside the result; on stderr."""
+    err.print(text)
+
+
 def print_status(status: Any, db: str) -> None:
     """The state of a knowledge base for a person; on stdout."""
     engines = [f"{e['engine']} {e['fingerprint']} with {e['embedder']}: {e['documents']}" for e in status.engines]

@@ -28,8 +28,9 @@ def status(
     files themselves are not looked at: that one is new, changed or gone is for ingest to find.
     """
     from rag_ingest.api import marks_of
-    from rag_ingest.config import load_config
-    from rag_ingest.console import print_status, status_json
+    from rag_ingest.config import Config, load_config
+    from rag_ingest.console import note, print_status, status_json
+    from rag_ingest.errors import ConfigError
     from rag_ingest.ocr.placing import wanted
     from rag_ingest.store.knowledge_base import KnowledgeBase
     from rag_ingest.store.run_configs import RunConfigs
@@ -37,8 +38,14 @@ def status(
 
     with KnowledgeBase.open(str(db)) as kb:
         last = next(iter(RunConfigs(kb.uri).all()), None)
-        options = load_config(config, settings or [], base=tree_of(last, kb), engine=engine)
         given = bool(config or engine or settings)
+        try:
+            options = load_config(config, settings or [], base=tree_of(last, kb), engine=engine)
+        except ConfigError as e:
+            if given:
+                raise
+            note(f"the options of the last run are none of this version, and nothing is compared with them: {e}")
+            options, last = Config(), None
         placing = wanted(options.figures, options.boxes) if last or given else UNPLACED
         found = kb.status(marks_of(options) if given else None, placing)
     if as_json:

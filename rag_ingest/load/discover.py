@@ -15,7 +15,7 @@ from rag_ingest.errors import LoadError
 from rag_ingest.load.fetch import filesystem, is_remote, one_line, unreachable
 from rag_ingest.load.media import HEAD_BYTES, SUFFIXES, media_by_content, media_by_suffix, packed_by
 from rag_ingest.load.member_uri import member_uri, split_member
-from rag_ingest.load.stamp import stamp_of, stamp_told
+from rag_ingest.load.stamp import stamp_at, stamp_of, stamp_told
 from rag_ingest.types import Failure, Source
 
 _KNOWN = " ".join(SUFFIXES)
@@ -137,8 +137,9 @@ def _find_remote(url: str) -> Iterator[Source | Failure]:
             found = _listed(fs, fs.find(path, detail=True), path)
             yield from _or_empty(found, url, f"folder has no file of a known kind ({_KNOWN})")
         else:
+            stamp = stamp_at(url) if web else ""  # an open file tells its size at most there
             with fs.open(path, "rb") as file:
-                stamp = stamp_told(getattr(file, "details", {}))
+                stamp = stamp or stamp_told(getattr(file, "details", {}))
                 named = _named(url, file.read(HEAD_BYTES))
             yield replace(named, stamp=stamp) if isinstance(named, Source) else named
     except FileNotFoundError as error:
@@ -151,7 +152,8 @@ def _listed(fs: Any, infos: Mapping[str, Mapping[str, Any]], folder: str = "") -
     for path, info in sorted(infos.items()):
         hidden = "/." in "/" + path.removeprefix(folder)
         if (media := media_by_suffix(path)) and not hidden:
-            yield Source(fs.unstrip_protocol(path), media, stamp_told(info))
+            url = fs.unstrip_protocol(path)
+            yield Source(url, media, stamp_told(info) or stamp_at(url))
 
 
 def _named(uri: str, head: bytes) -> Source | Failure:

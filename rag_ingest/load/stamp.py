@@ -9,8 +9,12 @@ from typing import Any
 
 from rag_ingest.load.fetch import filesystem, is_remote
 
-_CONTENT_OR_TIME = ("ETag", "etag", "md5Hash", "LastModified", "last_modified", "Last-Modified", "updated", "created")
-"""What S3, Google's and Azure's stores, web servers and fsspec's memory call these; the first that is there counts."""
+_CONTENT = ("ETag", "etag", "md5Hash")
+_TIME = ("LastModified", "last_modified", "Last-Modified", "updated", "mtime", "modify", "created")
+"""What S3, Google's and Azure's stores, web servers, SFTP, FTP and fsspec's memory call these.
+
+The first that is there counts; "created" is all that memory tells.
+"""
 
 
 def stamp_of(stat: os.stat_result) -> str:
@@ -20,7 +24,7 @@ def stamp_of(stat: os.stat_result) -> str:
 
 def stamp_told(info: Mapping[str, Any]) -> str:
     """The same of a file behind a URL, by what fsspec tells of it; empty where that is its size at most."""
-    told = next((info[name] for name in _CONTENT_OR_TIME if info.get(name)), "")
+    told = next((info[name] for name in (*_CONTENT, *_TIME) if info.get(name)), "")
     return f"{info.get('size')}:{told}" if told else ""
 
 

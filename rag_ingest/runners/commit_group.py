@@ -23,15 +23,10 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Ready:
-    """A document that only has to be written, and what is told of it then.
-
-    Attributes:
-        crops: files of crops that stay then, where others are superseded; None where none are.
-    """
+    """A document that only has to be written, and what is told of it then."""
 
     document: DocumentChunks
     report: DocumentReport
-    crops: frozenset[str] | None = None
 
 
 class CommitGroup:

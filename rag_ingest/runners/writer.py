@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import logging
 import time
 from collections.abc import Callable, Collection, Generator, Sequence
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
-from rag_ingest.errors import RagIngestError
 from rag_ingest.load.member_uri import file_of, split_member
 from rag_ingest.pipeline import Paths, Pipeline
 from rag_ingest.report import DocumentOutcome, DocumentReport, IngestReport
@@ -29,8 +27,6 @@ from rag_ingest.types import Document, Failure, PageMarkdown, Placing, Source
 __all__ = ["Progress", "Writer"]
 
 Progress = Callable[[object], None]
-
-log = logging.getLogger(__name__)
 
 _STAYS = "what was read of it stays, with the boxes and crops that it had"
 
@@ -141,10 +137,10 @@ class Writer:
         else:
             failures = [r for r in results if isinstance(r, Failure)]
             failed = [failure for failure in failures if failure.page not in work.again]
-            kept = [failure for failure in failures if failure.page in work.again]
-            self._report.failures += [*failed, *(replace(f, reason=f"{f.reason}; {_STAYS}") for f in kept)]
+            kept = [replace(f, reason=f"{f.reason}; {_STAYS}") for f in failures if f.page in work.again]
+            self._report.failures += [*failed, *kept]
             pages = [r for r in results if isinstance(r, PageMarkdown)] + [work.again[f.page or 0] for f in kept]
-            self._prepare(work, sorted(pages, key=lambda page: page.number), failed)
+            self._prepare(work, sorted(pages, key=lambda page: page.number), failed, kept)
 
     def _restamp(self) -> None:
         stamps, self._stamps = self._stamps, {}
@@ -156,8 +152,7 @@ class Writer:
         """A source whose content another one has."""
         document = work.document
         self._group.flush()  # the other one may wait in it
-        found = self._kb.owners(document.doc_id, *self._marks, self._pipeline.placing)
-        owners = {owner.source: owner for owner in found}
+        owners = {owner.source: owner for owner in self._kb.owners(document.doc_id, *self._marks)}
         owner = owners.get(source_key(work.same_as))
         if owner is None:
             first = self._kb.document_for(work.same_as)
@@ -174,34 +169,52 @@ class Writer:
         outcome: DocumentOutcome = "moved" if work.skip == "moved" else "duplicate"
         self._done(DocumentReport(document.source, document.doc_id, document.title, outcome))
 
-    def _prepare(self, work: Work, pages: Sequence[PageMarkdown], failed: Sequence[Failure]) -> None:
-        """Parses, splits and embeds one document, and puts it to those that wait to be written."""
+    def _prepare(
+        self, work: Work, pages: Sequence[PageMarkdown], failed: Sequence[Failure], kept: Sequence[Failure]
+    ) -> None:
+        """Parses, splits and embeds one document, and puts it to those that wait to be written.
+
+        Args:
+            work: the document.
+            pages: all that there are of it, by number.
+            failed: of those that are missing.
+            kept: of those that could not be placed again, and are as they were.
+        """
         started = time.perf_counter()
         source, doc_id = work.document.source, work.document.doc_id
+
+        def told(outcome: DocumentOutcome, title: str, chunks: int = 0) -> DocumentReport:
+            placed = len(work.again) - len(kept)
+            return _report(work, failed, outcome, title=title, chunks=chunks, placed=placed, started=started)
+
         if not pages:
             reason = f"no page could be read; the first: {failed[0].reason}"
             self._check()
             self._kb.write_source_failure(replace(failed[0], page=None, reason=reason))
             self._planner.written(doc_id)
-            self._done(_report(work, failed, "failed", work.document.title, 0, started))
+            self._done(told("failed", work.document.title))
             return
         before = self._kb.document_for(source)
         if failed and before is not None and self._is_whole(before, doc_id):
             reason = f"{len(failed)} pages failed, the first: {failed[0].reason}; what was read before stays"
-            self._failed(_report(work, failed, "failed", work.document.title, 0, started), "ocr", reason)
+            self._failed(told("failed", work.document.title), "ocr", reason)
             return
         known = self._kb.vectors(doc_id) if before is not None and self._has_vectors(before, doc_id) else None
         made = made_of(self._pipeline, work.document, pages, known)
         if isinstance(made, Failure):
-            self._failed(_report(work, failed, "failed", work.document.title, 0, started), made.stage, made.reason)
+            self._failed(told("failed", work.document.title), made.stage, made.reason)
             return
         updated = before is not None and before.chunk_count > 0
         outcome: DocumentOutcome = "partial" if failed else "updated" if updated else "added"
         placing = Placing.of_all(page.placing for page in pages)
         record = self._record(made.document, work, failed, len(made.chunks), placing)
-        told = _report(work, failed, outcome, made.document.title, len(made.chunks), started)
-        crops = frozenset(figure.path for page in pages for figure in page.figures) if work.pictured else None
-        self._group.add(Ready(DocumentChunks(record, made.chunks, made.vectors), told, crops))
+        if kept:
+            record = replace(record, stage=kept[0].stage, error=f"page {kept[0].page}: {kept[0].reason}")
+        crops = None
+        if self._may_have_others(work, before, placing):
+            crops = frozenset(figure.path for page in pages for figure in page.figures)
+        ready = DocumentChunks(record, made.chunks, made.vectors, crops)
+        self._group.add(Ready(ready, told(outcome, made.document.title, len(made.chunks))))
 
     def _is_whole(self, before: DocumentRecord, doc_id: str) -> bool:
         """Whether there are chunks of all pages of this content, by another engine: better than some pages by this."""
@@ -212,13 +225,15 @@ class Writer:
         marks = (before.ocr_fingerprint, before.split_fingerprint, before.embedder)
         return before.doc_id == doc_id and before.chunk_count > 0 and marks == self._marks
 
+    def _may_have_others(self, work: Work, before: DocumentRecord | None, placing: Placing) -> bool:
+        """Whether files may lie there of crops that were made otherwise, perhaps by a run that was killed."""
+        if not (work.done or work.again):
+            return False
+        same = before is not None and (before.doc_id, before.ocr_fingerprint) == (work.document.doc_id, self._marks[0])
+        return bool(work.pictured) or not same or before is None or before.crops_by != placing.crops
+
     def _written(self, ready: Ready) -> None:
         self._planner.written(ready.report.doc_id)
-        if ready.crops is not None:
-            try:
-                self._kb.keep_crops(ready.report.doc_id, self._marks[0], ready.crops)
-            except RagIngestError as e:  # nothing names them any more
-                log.warning("%s", e)
         self._done(ready.report)
 
     def _not_written(self, ready: Ready, reason: str) -> None:
@@ -269,7 +284,14 @@ def _is_file(path: str) -> bool:
 
 
 def _report(
-    work: Work, failed: Sequence[Failure], outcome: DocumentOutcome, title: str, chunks: int, started: float
+    work: Work,
+    failed: Sequence[Failure],
+    outcome: DocumentOutcome,
+    *,
+    title: str,
+    chunks: int,
+    placed: int,
+    started: float,
 ) -> DocumentReport:
     return DocumentReport(
         source=work.document.source,
@@ -278,7 +300,7 @@ def _report(
         outcome=outcome,
         pages_read=len(work.todo) - len(failed),
         pages_cached=len(work.done) + len(work.again),
-        pages_placed=len(work.again),
+        pages_placed=placed,
         pages_failed=len(failed),
         chunks=chunks,
         seconds=time.perf_counter() - started,

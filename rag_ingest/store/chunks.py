@@ -43,11 +43,17 @@ _SAME_VECTOR = 1e-4
 
 @dataclass(frozen=True)
 class DocumentChunks:
-    """One document's chunks and their vectors, float32[len(chunks), dimension]."""
+    """One document's chunks.
+
+    Attributes:
+        vectors: float32[len(chunks), dimension].
+        crops: files of crops that its pages name, where files of others may lie there; None where none can.
+    """
 
     record: DocumentRecord
     chunks: Sequence[Chunk]
     vectors: NDArray[np.float32]
+    crops: frozenset[str] | None = None
 
 
 class Chunks:

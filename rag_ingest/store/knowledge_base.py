@@ -7,7 +7,7 @@ of documents; their rows (see `store.replacing`). Whoever writes holds `store.le
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from os import PathLike, fspath
@@ -411,11 +411,6 @@ class KnowledgeBase:
                 return image
             paths = (self._ledger.figure_path(*one) for one in of_figure)  # by now; chunks are about to say so
             return next((self._figures.read(path) for path in paths if path), b"")
-
-    def keep_crops(self, doc_id: str, fingerprint: str, paths: Collection[str]) -> None:
-        """Removes files of crops that an engine's pages of a document had, but for these."""
-        with foreign_errors(f"{self.uri}: old crops can't be removed"):
-            self._figures.keep_only(doc_id, fingerprint, paths)
 
     def _with_paths(self, hit: SearchHit) -> SearchHit:
         if not hit.figures:

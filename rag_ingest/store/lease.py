@@ -201,10 +201,11 @@ class TableLease:
         if self._token:
             try:
                 self._update(f"holder = '{self._token}'", {"holder": "", "who": "", "expires": 0.0})
-                self._clean()
             except StoreError as e:
                 log.warning("others have to wait until the lease runs out, %.0f s at most: %s", self._expiry_s, e)
             self._token = ""
+            with suppress(StoreError):  # the next holder does it
+                self._clean()
 
     def check(self) -> None:
         """Raises `StoreError` where somebody else has taken it; one that has run out, or soon will, is renewed."""

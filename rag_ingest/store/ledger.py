@@ -12,6 +12,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import zip_longest
 from typing import TYPE_CHECKING, Any
 
 from rag_ingest.errors import StoreError
@@ -113,8 +114,9 @@ class Ledger:
             if isinstance(page, PageMarkdown) and any(f.in_table and not f.image for f in page.figures)
         ]
         for found in fetch(self.table, col("id").isin(kept), ["id", _CROPS]) if kept else ():
-            if found["id"] in rows:
-                rows[found["id"]][_CROPS] = found[_CROPS]
+            if (row := rows.get(found["id"])) is not None:
+                both = zip_longest(row[_CROPS] or (), found[_CROPS] or (), fillvalue=b"")
+                row[_CROPS] = [new or old for new, old in both]
 
     def doc_ids_of(self, sources: Iterable[str]) -> set[str]:
         """Contents that were read from these sources, earlier ones too."""
@@ -199,10 +201,10 @@ class Ledger:
 
     @never_stranded
     def count_unplaced(self, documents: Iterable[DocumentRecord], placing: Placing) -> Counter[str]:
-        """Pages of these documents whose boxes or crops don't serve `placing`, by doc_id."""
+        """Pages of these documents whose boxes or crops don't serve `placing`, by `doc_id:fingerprint`."""
         keys = {f"{d.doc_id}:{d.ocr_fingerprint}" for d in documents}
         found = placings(self.table, keys) if keys else ()
-        return Counter(key.partition(":")[0] for key, page in found if not page.serves(placing))
+        return Counter(key for key, page in found if not page.serves(placing))
 
 
 def _same(before: Mapping[str, Any], row: Mapping[str, Any]) -> bool:

@@ -7,6 +7,7 @@ that say less than is there, and running again, with whichever sources, puts tha
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
@@ -18,6 +19,8 @@ from rag_ingest.store.schema import DocumentRecord, source_key
 from rag_ingest.store.versions import Versions, is_there, rank, superseded
 
 __all__ = ["Replacing"]
+
+log = logging.getLogger(__name__)
 
 
 class Replacing:
@@ -39,6 +42,7 @@ class Replacing:
         opened = self._open(sources, {record.source: record for record in records})
         left, renamed = self._left_behind(sources, doc_ids)
         changed = self._chunks.replace(self._chunks.rows(latest), doc_ids | left)
+        self._remove_superseded_crops(latest)
         rows = [*records, *map(superseded, earlier), *versions.copies()]
         return renamed + int(changed), opened + self._documents.write(rows)
 
@@ -74,6 +78,16 @@ class Replacing:
             self._ledger.remove(gone)
             self._figures.remove(gone)
         return renamed + int(changed), self._documents.remove([record.source for record in records])
+
+    def _remove_superseded_crops(self, documents: Iterable[DocumentChunks]) -> None:
+        """When no chunk names them any more, and before the row says that all is done."""
+        for document in documents:
+            if document.crops is not None:
+                record = document.record
+                try:
+                    self._figures.keep_only(record.doc_id, record.ocr_fingerprint, document.crops)
+                except Exception as e:  # every store has errors of its own
+                    log.warning("%s: old crops can't be removed, and stay: %s", record.source, e)
 
     def _open(self, sources: Sequence[str], new: Mapping[str, DocumentRecord]) -> int:
         """Takes the marks off rows that have chunks and are to say something else than in `new`."""

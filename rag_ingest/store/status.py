@@ -38,7 +38,7 @@ class Status:
         pages: number by state, "done", "failed", "pending" and "skipped", of the documents as they stand.
         engines: `{"engine", "fingerprint", "embedder", "documents"}`, most documents first.
         stale: `{"source", "why"}` of documents that ingesting again would redo, though their file is the same; "pages"
-            says how many, where it is boxes or crops of pages.
+            says how many, where it is boxes or crops of pages: of files with the same content on the first.
         superseded: earlier versions of papers; they are not among the documents.
     """
 
@@ -130,14 +130,15 @@ def _misplaced(
     """Documents whose boxes or crops are not as wanted; not those that are told to be `redone` anyway."""
     stale = [d for d in documents if d.state in ("done", "partial") and not d.placing.serves(placing)]
     stale = [d for d in stale if d.source not in redone]
-    pages = ledger.count_unplaced(stale, placing) if stale else {}
+    pages = ledger.count_unplaced(stale, placing) if stale else Counter[str]()
     for d in stale:
         boxes = Placing(d.placing.boxes, "-").serves(placing)
         crops = Placing("all", d.placing.crops).serves(placing)
         lacks = "boxes of text" if crops else f"crops of figures ({placing.crops})"
         lacks = lacks if boxes or crops else f"boxes of text, and {lacks}"
         why = f"{lacks} are to be made, from the file and the pages that were read"
-        yield {"source": d.source, "why": why, "pages": pages[d.doc_id]}
+        why += f"; last time not all could: {d.error}" if d.error else ""
+        yield {"source": d.source, "why": why, "pages": pages.pop(f"{d.doc_id}:{d.ocr_fingerprint}", 0)}
 
 
 def _failures(documents: Iterable[DocumentRecord]) -> list[Failure]:

@@ -16,6 +16,7 @@ from rag_ingest.ocr.layout import LayoutEngine, LayoutOptions
 from rag_ingest.ocr.lightonocr import LightOnOCR, LightOnOcrOptions
 from rag_ingest.ocr.places import BoxOptions
 from rag_ingest.ocr.placing import wanted
+from rag_ingest.report import DocumentReport
 from rag_ingest.store import chunks, documents, ledger
 from rag_ingest.store.figure_files import FigureFiles
 from rag_ingest.store.knowledge_base import KnowledgeBase
@@ -94,11 +95,12 @@ class Killed(BaseException):
     """Stands for the end of the process."""
 
 
+@pytest.mark.parametrize("before", [(NO_CROPS, NO_BOXES), (FigureOptions(format="jpeg"), BOXES), (COLUMN, BOXES)])
 def test_killed_after_any_write_the_next_run_completes_it(
-    paper: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    paper: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, before: Wanted
 ) -> None:
     """Before the first one nothing has happened."""
-    ingest(tmp_path / "first", [paper], NO_CROPS, NO_BOXES)
+    ingest(tmp_path / "first", [paper], *before)
     ingest(tmp_path / "clean", [paper])
     clean = all_of(tmp_path / "clean")
     for fatal in range(1, 100):
@@ -109,14 +111,15 @@ def test_killed_after_any_write_the_next_run_completes_it(
         ran = ingest(db, [paper])
         assert ran.read == []
         assert all_of(db) == clean
-    assert came.calls == 5  # two files, pages, chunks, row
+    assert came.calls == 6  # two files, pages, chunks, files that are superseded, row
     assert fatal == came.calls + 1
 
 
 def killed(came: Deaths, db: Path, paper: Path, monkeypatch: pytest.MonkeyPatch) -> bool:
     """Whether it was, before all was written."""
     with monkeypatch.context() as patch:
-        for owner, name in ((chunks, "upsert"), (documents, "upsert"), (ledger, "upsert"), (FigureFiles, "_write")):
+        tables = ((chunks, "upsert"), (documents, "upsert"), (ledger, "upsert"))
+        for owner, name in (*tables, (FigureFiles, "_write"), (FigureFiles, "keep_only")):
             patch.setattr(owner, name, came.at(getattr(owner, name)))
         try:
             ingest(db, [paper])
@@ -175,8 +178,28 @@ def test_ctrl_c_keeps_the_pages_that_were_placed(paper: Path, tmp_path: Path) ->
 def test_a_page_that_cannot_be_loaded_keeps_what_it_has(
     paper: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    told: list[object] = []
     ingest(tmp_path / "db", [paper], boxes=NO_BOXES)
-    load = PdfLoader.pages
+    with monkeypatch.context() as patch:
+        patch.setattr(PdfLoader, "pages", torn(PdfLoader.pages))
+        ran = ingest(tmp_path / "db", [paper], progress=told.append)
+    (failure,) = ran.report.failures
+    reason = "torn; what was read of it stays, with the boxes and crops that it had"
+    assert (failure.page, failure.reason) == (2, reason)
+    assert (ran.report.pages_placed, ran.report.pages_failed, ran.report.documents) == (2, 0, {"updated": 1})
+    assert [event.pages_placed for event in told if isinstance(event, DocumentReport)] == [2]
+    with KnowledgeBase.open(tmp_path / "db") as kb:
+        (stale,) = kb.status(None, wanted(FILES, BOXES)).stale
+        assert stale["pages"] == 1
+        assert stale["why"].endswith(f"; last time not all could: page 2: {reason}")
+        assert kb.status().pages == {"done": 3, "failed": 0}
+    assert ingest(tmp_path / "db", [paper]).report.pages_placed == 1
+    ingest(tmp_path / "clean", [paper])
+    assert all_of(tmp_path / "db") == all_of(tmp_path / "clean")
+
+
+def torn(load: Callable[..., Iterator[Page | Failure]]) -> Callable[..., Iterator[Page | Failure]]:
+    """The same, but for the second page."""
 
     def broken(
         self: PdfLoader, document: SourceDocument, numbers: Sequence[int], *, image: bool = True
@@ -185,20 +208,26 @@ def test_a_page_that_cannot_be_loaded_keeps_what_it_has(
             number = page.number if isinstance(page, Page) else page.page
             yield page if number != 2 else Failure(document.source, 2, "load", "torn", document.doc_id)
 
-    with monkeypatch.context() as patch:
-        patch.setattr(PdfLoader, "pages", broken)
-        ran = ingest(tmp_path / "db", [paper])
-    (failure,) = ran.report.failures
-    assert (failure.page, failure.reason) == (
-        2, "torn; what was read of it stays, with the boxes and crops that it had"
-    )  # fmt: skip
-    assert (ran.report.pages_placed, ran.report.pages_failed, ran.report.documents) == (2, 0, {"updated": 1})
+    return broken
+
+
+def test_of_two_files_with_one_content_a_page_that_cannot_be_loaded_fails_neither(
+    paper: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    files = [Path(shutil.copy(paper, tmp_path / name)) for name in ("a.pdf", "b.pdf")]
+    ingest(tmp_path / "db", files, boxes=NO_BOXES)
     with KnowledgeBase.open(tmp_path / "db") as kb:
-        assert [stale["pages"] for stale in kb.status(None, wanted(FILES, BOXES)).stale] == [1]
-        assert kb.status().pages == {"done": 3, "failed": 0}
-    assert ingest(tmp_path / "db", [paper]).report.pages_placed == 1
-    ingest(tmp_path / "clean", [paper])
-    assert all_of(tmp_path / "db") == all_of(tmp_path / "clean")
+        assert [stale["pages"] for stale in kb.status(None, wanted(FILES, BOXES)).stale] == [3, 0]
+    for _ in range(2):
+        with monkeypatch.context() as patch:
+            patch.setattr(PdfLoader, "pages", torn(PdfLoader.pages))
+            ran = ingest(tmp_path / "db", files)
+        assert {(failure.page, Path(failure.source).name) for failure in ran.report.failures} == {(2, "a.pdf")}
+        with KnowledgeBase.open(tmp_path / "db") as kb:
+            assert [row.state for row in kb.documents()] == ["done", "done"]
+    ingest(tmp_path / "db", files)
+    ingest(tmp_path / "clean", files)
+    assert all_of(tmp_path / "db", "source") == all_of(tmp_path / "clean", "source")
 
 
 @pytest.mark.parametrize("by_now", [None, b"no PDF any more"])

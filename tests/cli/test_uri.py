@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import shutil
+import threading
 from collections.abc import Iterator
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import fsspec
 import pytest
+from fsspec.implementations.http import HTTPFileSystem
 from fsspec.implementations.memory import MemoryFileSystem
 
 from tests.cli.conftest import Run, json_lines
@@ -103,6 +107,50 @@ def test_what_is_unchanged_in_a_store_is_not_fetched_again(
     assert json_lines(run("search", "plums", "--db", tmp_path / "kb", "--mode", "text", "--json"))
     run("remove", "memory:///papers", "--db", tmp_path / "kb")
     assert json_lines(run("status", "--db", tmp_path / "kb", "--json"))[0]["documents"] == 0
+
+
+def test_what_is_unchanged_on_a_web_server_is_not_fetched_again(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sent: list[str] = []
+    copied = HTTPFileSystem._get_file
+
+    async def get(self: HTTPFileSystem, url: str, *args: object, **options: object) -> object:
+        sent.append(url)
+        return await copied(self, url, *args, **options)
+
+    monkeypatch.setattr(HTTPFileSystem, "_get_file", get)
+    HTTPFileSystem.clear_instance_cache()  # one that is there has its own
+    papers = tmp_path / "papers"
+    papers.mkdir()
+    for name in ("a", "b"):
+        (papers / f"{name}.pdf").write_bytes(pdf(name))
+    handler = partial(Quiet, directory=str(papers))
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        base = f"http://127.0.0.1:{server.server_port}"
+
+        def ingest(*paths: str) -> dict[str, int]:
+            sent.clear()
+            options = ("--db", tmp_path / "kb", "--engine", "textlayer", "--set", "load.workers=1")
+            return dict(json_lines(run("ingest", *paths, *options, "--json"))[0]["documents"])
+
+        assert ingest(f"{base}/a.pdf") == {"added": 1}
+        assert sent == [f"{base}/a.pdf"]
+        assert ingest(f"{base}/") == {"unchanged": 1, "added": 1}
+        assert sent == [f"{base}/b.pdf"]
+        (papers / "b.pdf").write_bytes(pdf("plums"))
+        assert ingest(f"{base}/a.pdf", f"{base}/b.pdf") == {"unchanged": 1, "updated": 1}
+        assert sent == [f"{base}/b.pdf"]
+        server.shutdown()
+    HTTPFileSystem.clear_instance_cache()
+
+
+class Quiet(SimpleHTTPRequestHandler):
+    """Of a folder."""
+
+    def log_message(self, *args: object) -> None:
+        pass
 
 
 def test_papers_of_an_unchanged_dump_in_a_store_are_not_read_again(

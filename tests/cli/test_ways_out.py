@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import lancedb
 import pytest
 
+from rag_ingest.store.run_configs import RunConfigs
 from tests.cli.conftest import Run, json_lines, rows
 from tests.load.dumps import record, regular, tar_of, write_metadata
 
@@ -57,6 +59,20 @@ def test_status_builds_on_the_options_of_the_last_run(run: Run, good: Path, tmp_
     assert stale("--set", "load.workers=2") == []
     assert stale("--engine", "textlayer") == []
     assert stale("--engine", "layout")[0].startswith("pages were read by textlayer")
+
+
+def test_status_is_told_where_the_options_of_the_last_run_are_none_any_more(
+    run: Run, good: Path, tmp_path: Path
+) -> None:
+    db = tmp_path / "db"
+    run("ingest", good, "--db", db, *ENGINE)
+    runs = RunConfigs(str(db))
+    (last,) = runs.all()
+    runs.put(replace(last, config={**last.config, "figures": {"format": "avif"}}))
+    result = run("status", "--db", db)
+    assert "documents" in result.stdout
+    assert "the options of the last run" in result.stderr
+    assert "avif" in result.stderr
 
 
 @pytest.mark.parametrize("by_now", [None, b"no PDF any more"])

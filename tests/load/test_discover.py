@@ -179,7 +179,13 @@ def test_http(papers, plain_pdf, monkeypatch):
         threading.Thread(target=server.serve_forever, daemon=True).start()
         base = f"http://127.0.0.1:{server.server_port}"
         (source,) = find_sources([f"{base}/a.pdf?download=1"])
-        assert source == Source(f"{base}/a.pdf?download=1", "pdf")
+        assert (source.uri, source.media, source.stamp != "") == (f"{base}/a.pdf?download=1", "pdf", True)
+        (listed,) = [found for found in find_sources([f"{base}/"]) if found.uri.endswith("a.pdf")]
+        assert [source] == list(find_sources([source.uri]))
+        assert listed.stamp == source.stamp
+        (papers / "a.pdf").write_bytes((papers / "a.pdf").read_bytes() + b"\n")
+        (changed,) = find_sources([source.uri])
+        assert changed.stamp != source.stamp
         assert reasons(find_sources([f"{base}/gone.pdf"])) == ["no such file or folder"]
         with PdfLoader(LoadOptions(workers=1)) as loader:
             assert loader.open(source).page_count == 7

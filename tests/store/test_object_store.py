@@ -49,6 +49,10 @@ SAID = {
     CONNECTING.format(BAD_SCHEME): "AWS_ALLOW_HTTP=true",
     READING.format("after 3 retries - HTTP error: error sending request"): "can't be reached; run the same again",
     READING.format(REFUSED): "refuses it (AccessDenied: Access Denied); check the credentials",
+    CONNECTING.format(ANSWER.format(400, "ExpiredToken", "Old.")): "refuses it (ExpiredToken: Old); check the cred",
+    CONNECTING.format(ANSWER.format(301, "PermanentRedirect", "There.")): "There); set AWS_REGION",
+    CONNECTING.format(ANSWER.format(400, "AuthorizationHeaderMalformed", "eu-west-1.")): "eu-west-1); set AWS_REGION",
+    CONNECTING.format(ANSWER.format(400, "InvalidArgument", "No.")): "its store answers InvalidArgument: No",
     'IO { source: "Failed to get AWS credentials: CredentialsNotLoaded(…)" }': "no credentials for it were found",
     "lance error: Not found: kb/chunks.lance/data/01.lance": "data/01.lance is missing; delete chunks.lance",
 }
