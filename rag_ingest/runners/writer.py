@@ -16,6 +16,7 @@ from rag_ingest.runners.commit_group import CommitGroup, Ready
 from rag_ingest.runners.copies import row_of_copy
 from rag_ingest.runners.giving_way import GivingWay, found_again
 from rag_ingest.runners.made import made_of
+from rag_ingest.runners.outcome import report_of
 from rag_ingest.runners.page_log import PageLog
 from rag_ingest.runners.planning import Planner, row_of
 from rag_ingest.stages import Known, PageResult, Work, collect
@@ -185,7 +186,7 @@ class Writer:
 
         def told(outcome: DocumentOutcome, title: str, chunks: int = 0) -> DocumentReport:
             placed = len(work.again) - len(kept)
-            return _report(work, failed, outcome, title=title, chunks=chunks, placed=placed, started=started)
+            return report_of(work, failed, outcome, title=title, chunks=chunks, placed=placed, started=started)
 
         if not pages:
             reason = f"no page could be read; the first: {failed[0].reason}"
@@ -281,27 +282,3 @@ def _is_file(path: str) -> bool:
         return Path(path).is_file()
     except OSError:  # it can't be looked at
         return False
-
-
-def _report(
-    work: Work,
-    failed: Sequence[Failure],
-    outcome: DocumentOutcome,
-    *,
-    title: str,
-    chunks: int,
-    placed: int,
-    started: float,
-) -> DocumentReport:
-    return DocumentReport(
-        source=work.document.source,
-        doc_id=work.document.doc_id,
-        title=title,
-        outcome=outcome,
-        pages_read=len(work.todo) - len(failed),
-        pages_cached=len(work.done) + len(work.again),
-        pages_placed=placed,
-        pages_failed=len(failed),
-        chunks=chunks,
-        seconds=time.perf_counter() - started,
-    )

@@ -11,28 +11,20 @@ import json
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from itertools import zip_longest
 from typing import TYPE_CHECKING, Any
 
-from rag_ingest.errors import StoreError
-from rag_ingest.store.placed import placing_columns, placings
-from rag_ingest.store.placing import box_of, sides_of
-from rag_ingest.store.schema import PLACING_COLUMNS, DocumentRecord, pages_schema, source_key, storable
+from rag_ingest.store.page_rows import CROPS, DONE, page_of, page_row, same_page, waiting_row
+from rag_ingest.store.placed import placings
+from rag_ingest.store.schema import DocumentRecord, pages_schema, source_key
 from rag_ingest.store.tables import NARROW_BATCH_ROWS, doc_ids_of, fetch, known_columns, never_alone, upsert
 from rag_ingest.store.trouble import never_stranded
-from rag_ingest.types import Failure, Figure, PageMarkdown, Placing, Span, TextBox
+from rag_ingest.types import Failure, PageMarkdown, Placing
 
 if TYPE_CHECKING:
     from lancedb.table import Table
 
 __all__ = ["Ledger", "PageCounts"]
-
-_DONE = ("done", "skipped")
-"""Nothing is left to do; a page without ink is skipped."""
-
-_CROPS = "figure_images"
-_VOLATILE = {"seconds", "attempts", "updated_at", "source", _CROPS}
 
 
 @dataclass(frozen=True)
@@ -50,16 +42,16 @@ class Ledger:
         self.table = table
         self._alone = alone  # whether the caller holds the lease
         columns = known_columns(table, pages_schema())
-        self._columns = [name for name in columns if name != _CROPS]  # large, and asked for one by one
+        self._columns = [name for name in columns if name != CROPS]  # see there
 
     def done(self, doc_id: str, fingerprint: str) -> dict[int, PageMarkdown]:
         """Pages that were read, by number."""
         from lancedb.expr import col, lit
 
         where = (
-            (col("doc_id") == lit(doc_id)) & (col("fingerprint") == lit(fingerprint)) & col("state").isin(list(_DONE))
+            (col("doc_id") == lit(doc_id)) & (col("fingerprint") == lit(fingerprint)) & col("state").isin(list(DONE))
         )
-        pages = [_to_page(row) for row in fetch(self.table, where, self._columns)]
+        pages = [page_of(row) for row in fetch(self.table, where, self._columns)]
         return {page.number: page for page in sorted(pages, key=lambda page: page.number)}
 
     def write(
@@ -85,18 +77,18 @@ class Ledger:
         """
         import pyarrow as pa
 
-        rows = [_to_row(result, source_key(sources[result.doc_id]), fingerprint, engine) for result in results]
-        rows += [_waiting(*each, source_key(sources[each[0]]), fingerprint, engine) for each in pending]
+        rows = [page_row(result, source_key(sources[result.doc_id]), fingerprint, engine) for result in results]
+        rows += [waiting_row(*each, source_key(sources[each[0]]), fingerprint, engine) for each in pending]
         known = self._known(rows)
         stored = set(known)
         changed: dict[str, dict[str, Any]] = {}
         for row in rows:
             before = known.get(row["id"])
             if before is not None:
-                read = before["state"] in _DONE and (row["state"] not in _DONE or _same(before, row))
+                read = before["state"] in DONE and (row["state"] not in DONE or same_page(before, row))
                 if read or row["state"] == "pending":
                     continue
-                row["attempts"] = before["attempts"] + (0 if before["state"] in _DONE else row["attempts"])
+                row["attempts"] = before["attempts"] + (0 if before["state"] in DONE else row["attempts"])
             known[row["id"]] = changed[row["id"]] = row
         if changed:
             self._keep_crops(changed, results)
@@ -113,10 +105,10 @@ class Ledger:
             for page in results
             if isinstance(page, PageMarkdown) and any(f.in_table and not f.image for f in page.figures)
         ]
-        for found in fetch(self.table, col("id").isin(kept), ["id", _CROPS]) if kept else ():
+        for found in fetch(self.table, col("id").isin(kept), ["id", CROPS]) if kept else ():
             if (row := rows.get(found["id"])) is not None:
-                both = zip_longest(row[_CROPS] or (), found[_CROPS] or (), fillvalue=b"")
-                row[_CROPS] = [new or old for new, old in both]
+                both = zip_longest(row[CROPS] or (), found[CROPS] or (), fillvalue=b"")
+                row[CROPS] = [new or old for new, old in both]
 
     def doc_ids_of(self, sources: Iterable[str]) -> set[str]:
         """Contents that were read from these sources, earlier ones too."""
@@ -145,8 +137,8 @@ class Ledger:
         """The crop of a page's figure, counted from 1, where it is kept in this table; else empty."""
         from lancedb.expr import col, lit
 
-        rows = fetch(self.table, col("id") == lit(f"{doc_id}:{page}:{fingerprint}"), [_CROPS])
-        images = rows[0][_CROPS] if rows else None
+        rows = fetch(self.table, col("id") == lit(f"{doc_id}:{page}:{fingerprint}"), [CROPS])
+        images = rows[0][CROPS] if rows else None
         return bytes(images[number - 1]) if images and 0 < number <= len(images) else b""
 
     def figure_path(self, doc_id: str, page: int, fingerprint: str, number: int) -> str:
@@ -205,107 +197,3 @@ class Ledger:
         keys = {f"{d.doc_id}:{d.ocr_fingerprint}" for d in documents}
         found = placings(self.table, keys) if keys else ()
         return Counter(key for key, page in found if not page.serves(placing))
-
-
-def _same(before: Mapping[str, Any], row: Mapping[str, Any]) -> bool:
-    return all(before.get(name) == value for name, value in row.items() if name not in _VOLATILE)
-
-
-def _to_row(result: PageMarkdown | Failure, source: str, fingerprint: str, engine: str) -> dict[str, Any]:
-    number = result.page if isinstance(result, Failure) else result.number
-    if not number or not result.doc_id:
-        raise StoreError(f"{source}: a page result without document or page number can't be recorded: {result}")
-    shared: dict[str, Any] = {
-        "doc_id": result.doc_id,
-        "page": number,
-        "source": source,
-        "attempts": 1 if isinstance(result, Failure) else max(1, len(result.checks.get("attempts", ()))),
-        "updated_at": datetime.now(UTC),
-    }
-    own = _failed(result, fingerprint, engine) if isinstance(result, Failure) else _done(result)
-    return {"id": f"{result.doc_id}:{number}:{own['fingerprint']}", **shared, **own}
-
-
-def _failed(failure: Failure, fingerprint: str, engine: str) -> dict[str, Any]:
-    return _unread(fingerprint, engine) | {
-        "state": "failed",
-        "finish_reason": "error",
-        "stage": failure.stage,
-        "error": storable(failure.reason),
-    }
-
-
-def _waiting(doc_id: str, page: int, source: str, fingerprint: str, engine: str) -> dict[str, Any]:
-    own = {"id": f"{doc_id}:{page}:{fingerprint}", "doc_id": doc_id, "page": page, "source": source}
-    return {**_unread(fingerprint, engine), **own, "attempts": 0, "updated_at": datetime.now(UTC)}
-
-
-def _unread(fingerprint: str, engine: str) -> dict[str, Any]:
-    return {
-        "fingerprint": fingerprint,
-        "engine": engine,
-        "state": "pending",
-        "markdown": "",
-        "finish_reason": "",
-        "checks": "{}",
-        "figures": "[]",
-        "boxes": [],
-        _CROPS: None,
-        **dict.fromkeys(PLACING_COLUMNS, ""),
-        "seconds": 0.0,
-        "stage": "",
-        "error": "",
-    }
-
-
-def _done(page: PageMarkdown) -> dict[str, Any]:
-    figures = [
-        {
-            "placeholder": storable(f.placeholder),
-            "bbox": f.bbox,
-            "path": f.path,
-            "in_table": bool(f.image) or f.in_table,
-        }
-        for f in page.figures
-    ]
-    return {
-        "fingerprint": page.fingerprint,
-        "engine": page.engine,
-        "state": "skipped" if page.checks.get("verdict") == "blank" and not page.markdown else "done",
-        "markdown": storable(page.markdown),
-        "finish_reason": page.finish_reason,
-        "checks": json.dumps(dict(page.checks), sort_keys=True),
-        "figures": json.dumps(figures),
-        "boxes": [{"start": b.span.start, "end": b.span.end, **sides_of(b.bbox)} for b in page.boxes],
-        _CROPS: [f.image for f in page.figures] if any(f.image for f in page.figures) else None,
-        "boxes_by": page.boxes_by,
-        "crops_by": page.crops_by,
-        "seconds": page.seconds,
-        "stage": "",
-        "error": "",
-    }
-
-
-def _to_page(row: Mapping[str, Any]) -> PageMarkdown:
-    figures = [
-        Figure(
-            f["placeholder"],
-            tuple(f["bbox"]) if f["bbox"] is not None else None,
-            path=f.get("path", ""),
-            in_table=f.get("in_table", False),
-        )
-        for f in json.loads(row["figures"])
-    ]
-    return PageMarkdown(
-        doc_id=row["doc_id"],
-        number=row["page"],
-        markdown=row["markdown"],
-        engine=row["engine"],
-        fingerprint=row["fingerprint"],
-        finish_reason=row["finish_reason"],
-        checks=json.loads(row["checks"]),
-        figures=tuple(figures),
-        seconds=row["seconds"],
-        boxes=tuple(TextBox(Span(b["start"], b["end"]), box_of(b)) for b in row["boxes"] or ()),
-        **placing_columns(row),
-    )
