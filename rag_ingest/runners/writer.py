@@ -230,8 +230,9 @@ class Writer:
         """Whether files may lie there of crops that were made otherwise, perhaps by a run that was killed."""
         if not (work.done or work.again):
             return False
-        same = before is not None and (before.doc_id, before.ocr_fingerprint) == (work.document.doc_id, self._marks[0])
-        return bool(work.pictured) or not same or before is None or before.crops_by != placing.crops
+        if before is None or (before.doc_id, before.ocr_fingerprint) != (work.document.doc_id, self._marks[0]):
+            return True
+        return bool(work.pictured) or before.crops_by != placing.crops
 
     def _written(self, ready: Ready) -> None:
         self._planner.written(ready.report.doc_id)

@@ -20,6 +20,12 @@ from rag_ingest.runners.local import run
 from rag_ingest.types import Engine, Failure, Figure, Page, PageMarkdown, Span, TextBox
 from tests.eval.conftest import HashEmbedder
 
+NO_CROPS, NO_BOXES = FigureOptions(keep="none"), BoxOptions(find=False)
+FILES, COLUMN = FigureOptions(), FigureOptions(keep="column")
+BOXES = BoxOptions()
+
+Wanted = tuple[FigureOptions, BoxOptions]
+
 
 @dataclass
 class Copyist:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from itertools import pairwise
 
 from hypothesis import HealthCheck, given, settings
@@ -12,6 +11,7 @@ from rag_ingest.parse import parse_markdown
 from rag_ingest.split import SplitOptions, split
 from rag_ingest.split.links import DocumentSection, Place, document_sections, links
 from rag_ingest.types import Chunk, Document
+from tests.cpu import least_seconds
 from tests.linked import linked
 
 PAPER = """\
@@ -178,11 +178,6 @@ def test_linking_is_linear_in_the_sections() -> None:
         markdown = "\n\n".join(f"{'#' * (1 + n % 4)} H{n}\n\n" + "Some words. " * 30 for n in range(sections))
         document = parse_markdown(markdown)
         places = [Place(chunk.chunk_id, chunk.span) for chunk in cut(document, 60)]
-        spent = []
-        for _ in range(3):
-            started = time.process_time()
-            list(links(places, document))
-            spent.append(time.process_time() - started)
-        return min(spent)
+        return least_seconds(lambda: list(links(places, document)))
 
     assert seconds(4000) < 8 * seconds(1000)  # four times the sections; sixteen times the time were it quadratic

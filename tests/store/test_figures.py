@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -122,6 +123,17 @@ def test_a_page_comes_back_with_its_boxes_and_writing_it_again_changes_nothing(t
     assert [box.span for box in found.boxes] == [Span(0, 3), Span(4, 9)]
     assert found.boxes == (page("").boxes[0], TextBox(Span(4, 9), (10.0, 20.5, 300.25, 200.12)))
     assert found.figures == (Figure("image_1.png", BOX, path=path, in_table=not path),)
+
+
+def test_of_crops_in_the_table_those_that_come_anew_replace_and_the_others_stay(tmp_path: Path) -> None:
+    def two(*images: bytes) -> PageMarkdown:
+        figures = tuple(Figure(f"image_{n}.png", BOX, image, in_table=True) for n, image in enumerate(images, 1))
+        return replace(page(""), figures=figures, crops_by=f"column {len(images[1])}")
+
+    with make(tmp_path / "kb") as kb:
+        for images in ((b"one", b"two"), (b"", b"another")):
+            kb.write_pages([two(*images)], source="/a.pdf", fingerprint="f", engine="e")
+        assert [kb._ledger.figure_image(DOC, 1, "f", n) for n in (1, 2)] == [b"one", b"another"]
 
 
 def test_scores_and_what_is_known_of_the_paper_are_filters(tmp_path: Path) -> None:

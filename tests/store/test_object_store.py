@@ -101,3 +101,29 @@ def test_a_lease_that_cannot_be_given_back_runs_out(
     with caplog.at_level(logging.WARNING):
         one.release()
     assert "until the lease runs out, 30 s at most: s3://bucket/kb can't be written" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("status", "code"),
+    [(400, "ExpiredToken"), (301, "PermanentRedirect"), (400, "InvalidArgument"), (404, "NoSuchKey")],
+)
+def test_again_is_not_advised_where_it_would_not_help(status: int, code: str) -> None:
+    said = CONNECTING.format(ANSWER.format(status, code, "No."))
+    assert "again" not in explain("s3://bucket/kb can't be opened", RuntimeError(said))
+
+
+def test_a_lease_that_was_given_back_is_not_told_as_held(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def gone() -> None:
+        raise StoreError("s3://bucket/kb can't be written: its store can't be reached")
+
+    db = lancedb.connect(tmp_path)
+    one, next_one = TableLease(db, "db", 30), TableLease(db, "db", 30)
+    one.acquire(0)
+    monkeypatch.setattr(one, "_clean", gone)
+    with caplog.at_level(logging.WARNING):
+        one.release()
+    next_one.acquire(0)
+    next_one.release()
+    assert not caplog.records
